@@ -1,0 +1,80 @@
+"""The book: from chapters to a site, every cell executed as it is built."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from autograder.course import Course, CourseError
+
+STAMP = ".built_from"
+
+
+def build_book(course: Course, *, force: bool = False) -> bool:
+    """Execute all chapters and build the site; return False where nothing had changed since the last time.
+
+    Raises:
+        CourseError: if a chapter fails, or a single warning is printed; the output above says where.
+    """
+    stamp = course.site / STAMP
+    digest = digest_of_inputs(course)
+    if not force and stamp.exists() and stamp.read_text() == digest:
+        return False
+    _jupyter_book(course, ["-n", "-W", "--keep-going"])
+    stamp.write_text(digest)
+    return True
+
+
+def preview(course: Course, stem: str) -> Path:
+    """Execute and build one chapter with its assignment, apart from the site; return its page.
+
+    Links to other chapters lead nowhere in it; everything else is as it will be.
+    """
+    chapter = course.chapter(stem).relative_to(course.root).with_suffix("")
+    toc: dict[str, object] = {"format": "jb-book", "root": str(chapter)}
+    if course.release(stem).exists():
+        toc |= {"chapters": [{"file": str(course.release(stem).relative_to(course.root).with_suffix(""))}]}
+    folder = course.state / "preview" / stem
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
+    _jupyter_book(course, ["--toc", str(folder / "_toc.yml"), "--path-output", str(folder)])
+    return folder / "_build" / "html" / chapter.with_suffix(".html")
+
+
+def _jupyter_book(course: Course, options: list[str]) -> None:
+    """Run Jupyter Book on this checkout; a failure is an error that quotes what to mend."""
+    jupyter_book = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", jupyter_book, "build", *options, str(course.root)]
+    tools = str(Path(sys.executable).parent)
+    environment = {
+        **os.environ,
+        "BOOK_BUILD": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(course.root),
+        "PATH": os.pathsep.join([tools, os.environ.get("PATH", "")]),
+    }
+    course.state.mkdir(exist_ok=True)
+    log = course.state / "book.log"
+    with log.open("w") as output:
+        done = subprocess.run(command, env=environment, cwd=course.root, stdout=output, stderr=subprocess.STDOUT, check=False)
+    built = Path(options[options.index("--path-output") + 1] if "--path-output" in options else course.root) / "_build" / "html"
+    if done.returncode or not any(built.glob("*.html")):
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        wanted = [line for line in lines if ("WARNING" in line or "ERROR" in line) and "IPKernelApp" not in line] or lines
+        raise CourseError("the book does not build; mend this and run it again:\n" + "\n".join(wanted[-20:]) + f"\n(all of it: {log})")
+
+
+def digest_of_inputs(course: Course) -> str:
+    """A hash of everything that the site is made of."""
+    digest = hashlib.sha256()
+    files = [course.root / "_config.yml", course.root / "_toc.yml"]
+    for folder in ("book", "exercises"):
+        files += sorted(p for p in (course.root / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    for path in files:
+        digest.update(str(path.relative_to(course.root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

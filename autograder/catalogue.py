@@ -1,0 +1,115 @@
+"""Wrong solutions and variants: the decorators authors write, and how a file of them is read.
+
+The files are read as source, never imported: a solution stands in a notebook as text, with the names the notebook has.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def wrong(
+    target: str, *, caught_by: str, section: str, misconception: str, also: tuple[str, ...] = ()
+) -> Callable[[T], T]:
+    """Mark a function or class as a wrong form of `target`.
+
+    `caught_by` is the test cell that must fail, `also` those that may, `section` the chapter's label to reread.
+    """
+    return lambda solution: solution
+
+
+def variant(target: str, *, why: str) -> Callable[[T], T]:
+    """Mark a function or class as a right form of `target` that every test must pass."""
+    return lambda solution: solution
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One entry of `wrong.py` or `variants.py`: source text which replaces the definition of `target`."""
+
+    name: str
+    target: str
+    source: str
+    path: Path
+    line: int
+    misconception: str = ""
+    section: str = ""
+    caught_by: str = ""
+    also: tuple[str, ...] = ()
+    why: str = ""
+
+
+class CatalogueError(ValueError):
+    """A `wrong.py` or `variants.py` that can't be read; the text names file, line and mend."""
+
+
+def read_alternatives(path: Path, kind: str) -> list[Alternative]:
+    """The entries of a file whose definitions carry `@wrong` or `@variant` (`kind`), in order; [] if it doesn't exist."""
+    if not path.exists():
+        return []
+    text = path.read_text()
+    try:
+        tree = ast.parse(text, str(path))
+    except SyntaxError as error:
+        raise CatalogueError(f"{path}:{error.lineno}: {error.msg}; mend the syntax") from error
+    return [
+        _entry(node, decorator, text, path)
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == kind
+    ]
+
+
+def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, text: str, path: Path) -> Alternative:
+    try:
+        values: dict[str, Any] = {str(k.arg): ast.literal_eval(k.value) for k in decorator.keywords}
+        target = ast.literal_eval(decorator.args[0])
+    except (ValueError, IndexError) as error:
+        message = "the decorator takes the target's name and plain literals only"
+        raise CatalogueError(f"{path}:{decorator.lineno}: {message}") from error
+    others = [d for d in node.decorator_list if d is not decorator]
+    first = min([node.lineno, *(d.lineno for d in others)])
+    lines = text.splitlines()[first - 1 : node.end_lineno]
+    source = _rename(textwrap.dedent("\n".join(lines)), node.name, target)
+    return Alternative(node.name, target, source, path, node.lineno, **values)
+
+
+def _rename(source: str, old: str, new: str) -> str:
+    """The definition under the name of what it replaces; uses of its own name (recursion) follow."""
+    tree = ast.parse(source)
+    lines = source.splitlines()
+    spots = [
+        (n.lineno - 1, n.col_offset) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == old
+    ]
+    definition = tree.body[0]
+    assert isinstance(definition, (ast.FunctionDef, ast.ClassDef))
+    head = lines[definition.lineno - 1].encode()
+    spots.append((definition.lineno - 1, head.index(old.encode(), definition.col_offset + 4)))
+    for row, column in sorted(spots, reverse=True):
+        line = lines[row].encode()
+        lines[row] = (line[:column] + new.encode() + line[column + len(old.encode()) :]).decode()
+    return "\n".join(lines)
+
+
+def replace_definition(cell_source: str, alternative: Alternative) -> str:
+    """The solution cell with the top-level definition of the target replaced by the alternative's."""
+    for node in ast.parse(cell_source).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == alternative.target:
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            lines = cell_source.splitlines()
+            return "\n".join([*lines[: first - 1], alternative.source, *lines[node.end_lineno :]])
+    where = f"{alternative.path}:{alternative.line}"
+    raise CatalogueError(f"{where}: no solution cell defines {alternative.target!r}; name the function or class it replaces")
+
+
+def defined_names(cell_source: str) -> list[str]:
+    """The functions and classes that a solution cell defines at its top level."""
+    return [n.name for n in ast.parse(cell_source).body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]

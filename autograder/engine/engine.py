@@ -1,0 +1,139 @@
+"""The engine: submissions in, grades out."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.engine import sandbox
+from autograder.engine.feedback import cell_outcomes, task_grades
+from autograder.engine.host import InfrastructureError, ZygoteHost
+from autograder.engine.intake import NotGradable, read_submission
+from autograder.engine.limits import Limits
+from autograder.engine.plan import Blueprint, Plan, blueprint, plan_sources, plan_submission
+from autograder.engine.session import Session
+from autograder.results import Grade, TaskGrade
+
+if TYPE_CHECKING:
+    from autograder.master import Assignment
+
+ATTEMPTS = 2
+FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
+
+
+class Engine:
+    """Grades submissions. A context manager: entering it starts the sandbox and imports the libraries, once."""
+
+    def __init__(self, limits: Limits | None = None, sandbox_floor: str | None = None) -> None:
+        """`sandbox_floor` is the weakest isolation to accept; if not given, what `AUTOGRADER_SANDBOX_FLOOR` says, else namespaces."""
+        self.limits = limits or Limits()
+        self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or "namespaces")
+        self._host = ZygoteHost(self.level, self.limits)
+        self._blueprints: dict[str, Blueprint] = {}
+
+    def __enter__(self) -> Engine:
+        self._host.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._host.stop()
+
+    def grade(self, assignment: Assignment, notebook: bytes, seed: int = 0) -> Grade:
+        """Grade a submitted notebook file. Whatever its bytes are, there is a grade or a reason why not."""
+        record = self._record(assignment, hashlib.sha256(notebook).hexdigest())
+        try:
+            cells = read_submission(notebook, self.limits.notebook)
+        except NotGradable as reason:
+            grade = Grade(assignment.stem, seed, gradable=False, reason=str(reason), record=record | {"seed": seed})
+            grade.tasks = [TaskGrade(t.name, t.test_id, 0.0, t.points, "missing", message=str(reason)) for t in assignment.tasks]
+            return grade
+        return self._grade(assignment, plan_submission(self._blueprint(assignment), cells), seed, record, None)
+
+    def grade_sources(
+        self, assignment: Assignment, sources: Mapping[str, str], seed: int = 0, tasks: Collection[str] | None = None
+    ) -> Grade:
+        """Grade solution cells given as text by grade_id, without a notebook; `tasks` limits which tests run."""
+        digest = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
+        plan = plan_sources(self._blueprint(assignment), sources)
+        return self._grade(assignment, plan, seed, self._record(assignment, digest), tasks)
+
+    def grade_many(self, jobs: Iterable[tuple[Assignment, bytes]], seed: int = 0, workers: int = 1) -> Iterator[tuple[int, Grade]]:
+        """Grade many notebooks; yields (position, grade) as they are done. Few jobs are held at a time, however many there are."""
+        with ThreadPoolExecutor(max(workers, 1)) as pool:
+            pending: dict[Future[Grade], int] = {}
+            try:
+                for index, (assignment, notebook) in enumerate(jobs):
+                    pending[pool.submit(self.grade, assignment, notebook, seed)] = index
+                    if len(pending) > 2 * workers:
+                        yield from self._finished(pending)
+                while pending:
+                    yield from self._finished(pending)
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    @staticmethod
+    def _finished(pending: dict[Future[Grade], int]) -> Iterator[tuple[int, Grade]]:
+        done, _ = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield pending.pop(future), future.result()
+
+    def _blueprint(self, assignment: Assignment) -> Blueprint:
+        if assignment.hash not in self._blueprints:
+            self._blueprints[assignment.hash] = blueprint(assignment)
+        return self._blueprints[assignment.hash]
+
+    def _grade(self, assignment: Assignment, plan: Plan, seed: int, record: dict[str, Any], tasks: Collection[str] | None) -> Grade:
+        grade = Grade(assignment.stem, seed, problems=list(plan.problems), record=record | {"seed": seed})
+        chosen = [t for t in assignment.tasks if tasks is None or t.name in tasks]
+        started = time.perf_counter()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with Session(self._host, self._blueprint(assignment), plan, seed) as session:
+                    session.run({t.test_id for t in chosen})
+                grade.tasks = task_grades(chosen, plan, session)
+                grade.cells = cell_outcomes(plan, session, grade.tasks)
+                break
+            except InfrastructureError as error:
+                self._revive()
+                if attempt == ATTEMPTS:
+                    grade.tasks = [
+                        TaskGrade(t.name, t.test_id, 0.0, t.points, "infrastructure", message=f"the grader failed: {error}") for t in chosen
+                    ]
+        grade.record["seconds"] = round(time.perf_counter() - started, 4)
+        return grade
+
+    def _revive(self) -> None:
+        with self._host.lock:
+            if not self._host.alive():
+                self._host.stop()
+                self._host.start()
+
+    def _record(self, assignment: Assignment, digest: str) -> dict[str, Any]:
+        return {
+            "submission": digest,
+            "master": assignment.hash,
+            "environment": environment_hash(),
+            "sandbox": self.level,
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+
+
+@functools.lru_cache(maxsize=1)
+def environment_hash() -> str:
+    """A hash of what a result can depend on besides submission, master and seed: Python, the libraries, this engine."""
+    digest = hashlib.sha256(f"{platform.python_version()} {platform.machine()}".encode())
+    for name in ("numpy", "scipy", "scikit-learn", "torch", "matplotlib"):
+        digest.update(f"{name}=={importlib.metadata.version(name)}".encode())
+    folder = Path(__file__).parent
+    for path in [folder.parent / "checks.py", *sorted(folder.glob("*.py"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,141 @@
+"""The learner's process: runs given cells, solution cells and extra cells, then answers the tests' calls.
+
+It has never held a test or an answer. Before a test it forks: the fork serves the calls of that one test and dies with it, so a test
+can't spoil the next one, and what hidden tests hand over is never seen by the process whose output becomes feedback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+import os
+import signal
+import socket
+import sys
+import traceback
+import types
+from typing import Any
+
+from autograder.engine.cells import Capture, Shell, defined
+from autograder.engine.codec_plain import PLAIN
+from autograder.engine.rpc import Peer
+from autograder.engine.wire import Channel, Closed, receive_fds
+
+
+class LearnerPeer(Peer):
+    """The learner's end: it trusts the tests' end, so it looks up what that one names."""
+
+    accepts_names = True
+
+    def __init__(self, channel: Channel, session: LearnerSession) -> None:
+        super().__init__(channel, session.given)
+        self.session = session
+
+    def lookup(self, name: str) -> Any:
+        if name.startswith("probe_") and name in self.given:
+            return self.given[name]
+        try:
+            return self.session.namespace[name]
+        except KeyError:
+            raise NameError(f"name {name!r} is not defined") from None
+
+    def take_printed(self) -> str:
+        return "".join(text for _name, text in self.session.capture.take())
+
+    def describe(self, error: BaseException) -> str:
+        return own_frames(error)
+
+
+class LearnerSession:
+    """One submission's namespace, and the cells run in it so far."""
+
+    def __init__(self, output: int) -> None:
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module
+        self.namespace = module.__dict__
+        self.given: dict[str, Any] = {}
+        self.capture = Capture(output)
+        self.shell = Shell(self.namespace, self.capture)
+
+    def run(self, identity: str, source: str, given: bool) -> dict[str, Any]:
+        """Run one cell as Jupyter would; an error stays in the cell."""
+        outputs: list[dict[str, Any]] = []
+        error = None
+        try:
+            shown = self.shell.run(source, f"<{identity}>")
+        except BaseException as caught:
+            shown, error = None, caught
+        for name, text in self.capture.take():
+            outputs.append({"output_type": "stream", "name": name, "text": text})
+        if shown is not None:
+            outputs.append({"output_type": "execute_result", "text": shown})
+        failure = None
+        if error is not None:
+            failure = (type(error).__name__, _safe_text(error), own_frames(error))
+        if given:
+            self.given |= defined(source, self.namespace)
+        return {"id": identity, "outputs": outputs, "failure": failure}
+
+
+def own_frames(error: BaseException) -> str:
+    """Where in the learner's own cells the error came from, one line a frame."""
+    lines = []
+    if isinstance(error, SyntaxError) and str(error.filename).startswith("<"):
+        return f"line {error.lineno}: {(error.text or '').strip()}"
+    for frame, number in list(traceback.walk_tb(error.__traceback__))[-200:]:
+        name = frame.f_code.co_filename
+        if name.startswith("<") and name in linecache.cache:  # a cell: libraries' lines are not read
+            place = f"{name[1:-1]}, line {number}"
+            where = place if frame.f_code.co_name == "<module>" else f"{place}, in {frame.f_code.co_name}"
+            lines.append(f"{where}: {linecache.getline(name, number).strip()[:200]}")
+    return "\n".join(lines[-6:])
+
+
+def _safe_text(error: BaseException) -> str:
+    try:
+        return str(error)[:2000]
+    except BaseException:
+        return ""
+
+
+def main(control: int, output: int) -> None:
+    """Serve the grader's orders until it hangs up."""
+    channel = Channel(socket.socket(fileno=control))
+    session = LearnerSession(output)
+    sys.stdout, sys.stderr = session.capture.stream("stdout"), session.capture.stream("stderr")
+    server = 0
+    with contextlib.suppress(Closed):
+        while True:
+            order = PLAIN.loads(channel.receive())
+            if order["op"] == "cell":
+                channel.send(PLAIN.dumps(session.run(order["id"], order["source"], order["given"])))
+            elif order["op"] == "serve":
+                (fd,) = receive_fds(channel.sock, 1)
+                server = _fork_server(session, channel, fd)
+            elif order["op"] == "reap":
+                _reap(server)
+                channel.send(PLAIN.dumps(True))
+    os._exit(0)
+
+
+def _fork_server(session: LearnerSession, control: Channel, fd: int) -> int:
+    child = os.fork()
+    if child:
+        os.close(fd)
+        return child
+    control.close()
+    peer = LearnerPeer(Channel(socket.socket(fileno=fd)), session)
+    try:
+        while True:
+            peer.serve(peer.channel.receive())
+    except BaseException:
+        os._exit(0)
+
+
+def _reap(server: int) -> None:
+    """End the server of the last test and, where this process is the first of its own namespace, whatever else was started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1 if os.getpid() == 1 else server, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)

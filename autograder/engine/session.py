@@ -1,0 +1,210 @@
+"""One submission, start to end: both processes, every step, every deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from typing import Any
+
+from autograder.engine.host import Child, InfrastructureError, ZygoteHost
+from autograder.engine.plan import Blueprint, Plan, Step
+from autograder.engine.wire import Closed
+
+GRACE = 2.0  # seconds a trusted process may take to say that the other one is gone
+WORDS = {
+    "timeout": "your code took longer than {seconds:g} s",
+    "crashed": "your code ended its own process",
+    "memory": "your code used more memory than allowed",
+    "processes": "your code started more processes than allowed",
+}
+
+
+class Session:
+    """Drives the two processes of one submission. Use as a context manager: leaving it ends them."""
+
+    def __init__(self, host: ZygoteHost, print_: Blueprint, plan: Plan, seed: int) -> None:
+        self.host, self.print, self.plan, self.seed = host, print_, plan, seed
+        self.limits = host.limits
+        self.learner: Child | None = None
+        self.tester: Child | None = None
+        self.done: list[Step] = []  # what a new learner's process would have to run again
+        self.prepared: list[dict[str, Any]] = []  # the same for the tests' process
+        self.restarts = 0
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.verdicts: dict[str, dict[str, Any]] = {}
+        self.expected: set[str] = set()
+
+    def __enter__(self) -> Session:
+        self.deadline = time.monotonic() + self.limits.seconds
+        self.learner = self.host.fork("learner", 0)
+        self.tester = self.host.fork("test", self.seed)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for child in (self.learner, self.tester):
+            if child is not None:
+                with contextlib.suppress(InfrastructureError):
+                    self.host.end(child)
+        self.learner = self.tester = None
+
+    def run(self, only: set[str] | None = None) -> None:
+        """Run all steps; of the tests, those in `only` if given."""
+        for step in self.plan.steps:
+            if step.kind == "test":
+                self._expect_until(step)
+                if only is None or step.grade_id in only:
+                    self.verdicts[step.grade_id] = self._test(step)
+                continue
+            if step.kind == "given":
+                self._prepare({"op": "given", "id": step.identity, "source": step.source})
+            outcome = self._cell(step)
+            self.outcomes[step.identity] = outcome
+
+    def _left(self, seconds: float) -> float:
+        return min(seconds, self.deadline - time.monotonic())
+
+    # the learner's process
+
+    def _cell(self, step: Step) -> dict[str, Any]:
+        """Run one cell; one that hangs or kills the process is left out when the process is started again."""
+        if self.learner is None and not self._restart():
+            return _failed(step, "Crashed", WORDS["crashed"])
+        assert self.learner is not None
+        try:
+            outcome = self._run_cell(self.learner, step)
+        except (Closed, TimeoutError) as error:
+            reason = self._bury("timeout" if isinstance(error, TimeoutError) else "crashed")
+            return _failed(step, reason.capitalize(), WORDS[reason].format(seconds=self.limits.cell_seconds))
+        self.done.append(step)
+        return outcome
+
+    def _run_cell(self, learner: Child, step: Step) -> dict[str, Any]:
+        learner.order(op="cell", id=step.identity, source=step.source, given=step.kind == "given")
+        return _plain_outcome(step, learner.answer(self._left(self.limits.cell_seconds)))
+
+    def _bury(self, reason: str) -> str:
+        """End the learner's process; say why it ended."""
+        child, self.learner = self.learner, None
+        if child is None:
+            return reason
+        return str(self.host.end(child).get("reason") or reason)
+
+    def _restart(self) -> bool:
+        """A new learner's process with all that ran before, or False when that has been tried too often."""
+        while self.restarts < self.limits.restarts and self._left(1.0) > 0:
+            self.restarts += 1
+            self.learner = self.host.fork("learner", 0)
+            for step in list(self.done):
+                try:
+                    self._run_cell(self.learner, step)
+                except (Closed, TimeoutError):
+                    self.done.remove(step)
+                    self._bury("crashed")
+                    break
+            else:
+                return True
+        return False
+
+    # the tests' process
+
+    def _prepare(self, order: dict[str, Any]) -> None:
+        self.prepared.append(order)
+        assert self.tester is not None
+        try:
+            self.tester.order(**order)
+        except (Closed, TimeoutError) as error:
+            raise InfrastructureError("the tests' process is gone") from error
+
+    def _expect_until(self, step: Step) -> None:
+        """Announce what the solution cells before this test define; a task's stand-ins exist even if its cell is missing."""
+        for cell in self.print.cells:
+            if cell.identity == step.identity:
+                return
+            if cell.kind == "solution" and cell.grade_id not in self.expected:
+                self.expected.add(cell.grade_id)
+                functions, values = self.print.expects[cell.grade_id]
+                self._prepare({"op": "expect", "functions": functions, "values": values})
+
+    def _new_tester(self) -> None:
+        if self.tester is not None:
+            self.host.end(self.tester)
+        self.tester = self.host.fork("test", self.seed)
+        for order in self.prepared:
+            self.tester.order(**order)
+
+    def _test(self, step: Step) -> dict[str, Any]:
+        """Run one test cell against a fork of the learner's process."""
+        if self._left(1.0) <= 0:
+            return _verdict("timeout", f"the submission took longer than {self.limits.seconds:g} s")
+        if self.learner is None and not self._restart():
+            return _verdict("crashed", WORDS["crashed"])
+        assert self.learner is not None
+        assert self.tester is not None
+        cell = self.print.tests[step.grade_id]
+        ours, theirs = socket.socketpair()
+        try:
+            self.learner.order(op="serve")
+            self.learner.hand_over(theirs)
+        except (Closed, TimeoutError):
+            self._bury("crashed")
+        fields = {"id": step.identity, "source": cell.source, "hidden": cell.hidden, "uses": cell.uses, "rules": cell.rules}
+        try:
+            self.tester.order(op="test", **fields)
+            self.tester.hand_over(ours)
+            verdict = self._verdict_of(self.tester)
+        except Closed as error:
+            raise InfrastructureError("the tests' process is gone") from error
+        return self._finish_test(verdict)
+
+    def _verdict_of(self, tester: Child) -> dict[str, Any]:
+        try:
+            return dict(tester.answer(self._left(self.limits.test_seconds)))
+        except TimeoutError:
+            late = _verdict("timeout", WORDS["timeout"].format(seconds=self.limits.test_seconds))
+        self._reap()  # the tests' process, waiting for an answer, now learns that there will be none
+        try:
+            tester.answer(GRACE)
+        except (TimeoutError, Closed):
+            self._new_tester()
+        return late
+
+    def _finish_test(self, verdict: dict[str, Any]) -> dict[str, Any]:
+        reason = self._reap()
+        if verdict["status"] == "crashed" and reason in WORDS:
+            verdict["message"] = WORDS[reason].format(seconds=self.limits.test_seconds)
+        return verdict
+
+    def _reap(self) -> str | None:
+        """End the fork that served the last test. None if the learner's process itself is well."""
+        if self.learner is None:
+            return "crashed"
+        try:
+            self.learner.order(op="reap")
+            self.learner.answer(GRACE)
+            return None
+        except (Closed, TimeoutError):
+            return self._bury("crashed")
+
+
+def _failed(step: Step, name: str, text: str) -> dict[str, Any]:
+    return {"outputs": [], "failure": (name, text, "")}
+
+
+def _verdict(status: str, message: str) -> dict[str, Any]:
+    return {"status": status, "property": None, "hint": None, "message": message, "trace": None, "printed": ""}
+
+
+def _plain_outcome(step: Step, answer: Any) -> dict[str, Any]:
+    """What a learner's process says about a cell, checked: it could have sent anything."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("outputs"), list):
+        raise Closed("the process sent something that is no answer")
+    outputs = []
+    for output in answer["outputs"][:100]:
+        if isinstance(output, dict) and isinstance(output.get("text"), str):
+            kind = "execute_result" if output.get("output_type") == "execute_result" else "stream"
+            name = "stderr" if output.get("name") == "stderr" else "stdout"
+            outputs.append({"output_type": kind, "name": name, "text": output["text"]})
+    failure = answer.get("failure")
+    failure = tuple(str(part)[:4000] for part in failure) if isinstance(failure, tuple) and len(failure) == 3 else None
+    return {"outputs": outputs, "failure": failure}

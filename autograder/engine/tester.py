@@ -1,0 +1,169 @@
+"""The tests' process: given cells, stand-ins for what the learner was to define, test cells, and the verdict.
+
+It runs nothing of the learner's. What it knows of the learner's functions is what came back as data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+import os
+import random
+import socket
+import sys
+import types
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.engine.cells import Capture, Shell, defined
+from autograder.engine.codec_plain import PLAIN
+from autograder.engine.remote import Remote, RemoteMethod
+from autograder.engine.rpc import Peer
+from autograder.engine.verdict import Rules, judge
+from autograder.engine.wire import Channel, Closed, receive_fds
+
+SAFE_OPERATIONS = {"iter", "next", "len", "getitem", "contains", "enter", "exit"}
+
+
+class TestPeer(Peer):
+    """The tests' end: the learner's end may call what a test handed to it, and nothing else."""
+
+    names_functions = True
+
+    def __init__(self, channel: Channel, session: TestSession, rules: Rules) -> None:
+        super().__init__(channel, session.given)
+        self.session, self.rules = session, rules
+
+    def permits(self, op: str, target: Any, name: str | None) -> bool:
+        if op == "vjp":
+            return target in self.graphs
+        if not any(target is exported for exported in self.exports.values()):
+            return False
+        ours = self.given.get(type(target).__name__) is type(target)
+        if op == "call" and name is None:
+            return callable(target)
+        if op in ("call", "get"):
+            return ours and isinstance(name, str) and not name.startswith("_")
+        return op == "op" and name in SAFE_OPERATIONS and (ours or name in ("iter", "next"))
+
+    def attribute(self, remote: Remote, name: str) -> Any:
+        classes = self.rules.classes(remote)
+        if self.rules.readable(classes, name):
+            return self.request("get", remote, name, (), {})
+        if not self.rules.method(classes, name):
+            message = f"attribute {name!r} is not declared for the tests (course: attributes, in the solution cell's metadata)"
+            raise AttributeError(message)
+        return RemoteMethod(remote, name)
+
+    def operator(self, remote: Remote, name: str) -> None:
+        if not self.rules.operator(remote, name):
+            raise TypeError(f"{remote!r} is an object, where the tests need data ({name})")
+
+    def parameter(self, label: Any, key: int | str) -> str:
+        return self.rules.parameter(label, key)
+
+    def may_change(self, label: Any, parameter: str) -> bool:
+        return self.rules.may_change(label, parameter)
+
+    def refuse_change(self, label: Any, parameter: str) -> None:
+        from autograder.checks import CheckFailed
+
+        raise CheckFailed("inputs left unchanged", f"the argument {parameter!r} was changed in place", "")
+
+    def printed(self, text: str) -> None:
+        self.session.learner_printed(text)
+
+
+class TestSession:
+    """One submission's test namespace."""
+
+    def __init__(self, output: int) -> None:
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module
+        self.namespace = module.__dict__
+        self.capture = Capture(output)
+        self.shell = Shell(self.namespace, self.capture)
+        self.given: dict[str, Any] = {}
+        self.functions: list[str] = []
+        self.values: list[str] = []
+        self.filename = ""
+        self.hidden: list[tuple[int, int]] = []
+        self.secret = False
+
+    def give(self, identity: str, source: str) -> str | None:
+        """Run a given cell; what goes wrong (it may need the learner's functions) is reported, not raised."""
+        self.filename = ""
+        problem = None
+        try:
+            self.shell.run(source, f"<{identity}>")
+        except BaseException as error:
+            problem = f"{type(error).__name__}: {error}"
+        self.capture.take()
+        self.given |= defined(source, self.namespace)
+        return problem
+
+    def expect(self, functions: list[str], values: list[str]) -> None:
+        """Names that the solution cells before the next test define."""
+        self.functions += functions
+        self.values += values
+
+    def test(self, order: dict[str, Any], channel: Channel) -> dict[str, Any]:
+        """Run one test cell against the learner's process at the other end of `channel`."""
+        self.filename, self.hidden, self.secret = f"<{order['id']}>", order["hidden"], False
+        error: BaseException | None = None
+        try:
+            peer = TestPeer(channel, self, Rules(order["rules"]))
+            self._bind(peer, set(order["uses"]))
+            source = order["source"]
+            linecache.cache[self.filename] = (len(source), None, source.splitlines(keepends=True), self.filename)
+            exec(compile(source, self.filename, "exec"), self.namespace)
+        except BaseException as caught:
+            error = caught
+        verdict = judge(error, self.filename, self.hidden)
+        verdict["printed"] = "".join(text for name, text in self.capture.take() if name == "learner")
+        channel.close()
+        return verdict
+
+    def _bind(self, peer: TestPeer, uses: set[str]) -> None:
+        for name in self.functions:
+            self.namespace[name] = Remote(peer, name)
+        for name in [n for n in self.given if n.startswith("probe_")]:
+            self.namespace[name] = Remote(peer, name)
+        for name in self.values:
+            self.namespace.pop(name, None)
+            if name in uses:
+                with contextlib.suppress(NameError):
+                    self.namespace[name] = peer.request("value", Remote(peer, name), None, (), {})
+
+    def learner_printed(self, text: str) -> None:
+        """Keep what the learner printed during a visible check; drop it from the first hidden one on: it may show hidden data."""
+        frame = sys._getframe()
+        while frame.f_back is not None and not (frame.f_code.co_filename == self.filename and frame.f_code.co_name == "<module>"):
+            frame = frame.f_back
+        self.secret |= any(start <= frame.f_lineno <= end for start, end in self.hidden)
+        if not self.secret:
+            self.capture.add("learner", text)
+
+
+def main(control: int, output: int, seed: int) -> None:
+    """Serve the grader's orders until it hangs up."""
+    channel = Channel(socket.socket(fileno=control))
+    os.environ["AUTOGRADER_SEED"] = str(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    session = TestSession(output)
+    sys.stdout, sys.stderr = session.capture.stream("stdout"), session.capture.stream("stderr")
+    with contextlib.suppress(Closed):
+        while True:
+            order = PLAIN.loads(channel.receive())
+            if order["op"] == "given":
+                session.give(order["id"], order["source"])
+            elif order["op"] == "expect":
+                session.expect(order["functions"], order["values"])
+            elif order["op"] == "test":
+                (fd,) = receive_fds(channel.sock, 1)
+                channel.send(PLAIN.dumps(session.test(order, Channel(socket.socket(fileno=fd)))))
+    os._exit(0)

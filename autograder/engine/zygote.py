@@ -1,0 +1,224 @@
+"""The process that imports the libraries once and is forked for every submission.
+
+It never runs a learner's or a test's code and never holds either: the grader sends those to the forks over sockets of their own.
+So one zygote serves both kinds of fork. Run as `python -m autograder.engine.zygote FD LEVEL LIMITS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from autograder.engine import namespaces
+from autograder.engine.codec_plain import PLAIN
+from autograder.engine.limits import Limits
+from autograder.engine.wire import Channel, Closed, receive_fds
+
+WATCH_SECONDS = 0.1
+MODULES = [
+    "numpy",
+    "numpy.testing",
+    "numpy.linalg",
+    "scipy.special",
+    "scipy.stats",
+    "scipy.optimize",
+    "sklearn.datasets",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "matplotlib.pyplot",
+    "torch",
+    "torch.nn.functional",
+    "torch.optim",
+    "torch.utils.data",
+    "dataclasses",
+    "enum",
+    "typing",
+    "collections",
+    "itertools",
+    "functools",
+    "math",
+    "copy",
+    "time",
+    "warnings",
+    "autograder.checks",
+]
+
+
+def warm_up() -> None:
+    """Import and touch what assignments use, so that no fork pays for it. One thread: a second one would not survive a fork."""
+    import importlib
+
+    import torch
+
+    torch.set_num_threads(1)
+    import matplotlib
+
+    matplotlib.use("Agg")
+    for name in MODULES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    weight = torch.ones(2, 2, requires_grad=True)
+    optimizer = torch.optim.Adam([weight])
+    torch.nn.functional.cross_entropy(torch.nn.Linear(2, 2)(weight), torch.tensor([0, 1])).backward()
+    optimizer.step()
+    from autograder.engine import learner, tester  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+class Zygote:
+    """Forks on request, watches memory, and ends forks."""
+
+    def __init__(self, channel: Channel, limits: Limits, isolated: bool) -> None:
+        self.channel, self.limits, self.isolated = channel, limits, isolated
+        self.children: dict[int, int] = {}  # pid -> what its resident set was at birth, 0 for tests
+        self.reasons: dict[int, str] = {}
+
+    def run(self) -> None:
+        while True:
+            ready, _, _ = select.select([self.channel.sock], [], [], WATCH_SECONDS if self.children else None)
+            if not ready:
+                self.watch()
+                continue
+            order = PLAIN.loads(self.channel.receive())
+            answer: dict[str, Any]
+            try:
+                answer = self.fork(order) if order["op"] == "fork" else self.end(order["pid"])
+            except OSError as error:
+                answer = {"error": str(error)}
+            self.channel.send(PLAIN.dumps(answer))
+
+    def fork(self, order: dict[str, Any]) -> dict[str, Any]:
+        (fd,) = receive_fds(self.channel.sock, 1)
+        learner = order["kind"] == "learner"
+        pid = namespaces.fork_into_namespaces() if learner and self.isolated else os.fork()
+        if pid == 0:
+            try:
+                self.become(fd, learner, order["seed"])
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        os.close(fd)
+        self.children[pid] = _resident(pid) if learner else -1
+        return {"pid": pid}
+
+    def become(self, fd: int, learner: bool, seed: int) -> None:
+        """The life of a fork."""
+        namespaces.close_all_but(fd)
+        namespaces.die_with_parent()
+        if learner:
+            os.setsid()
+            if self.isolated:
+                namespaces.enter_private_root(self.limits)
+            null = os.open(os.devnull, os.O_RDWR)
+            for standard in (0, 1, 2):
+                os.dup2(null, standard)
+            os.close(null)
+            namespaces.limit_resources(self.limits)
+            if self.isolated:
+                os.chdir("/tmp")
+            _reseed(0)
+            from autograder.engine.learner import main as learner_main
+
+            learner_main(fd, self.limits.output)
+        else:
+            namespaces.undumpable()
+            from autograder.engine.tester import main as test_main
+
+            test_main(fd, self.limits.output, seed)
+
+    def end(self, pid: int) -> dict[str, Any]:
+        """Kill a fork and all it started; say what it used."""
+        if pid not in self.children:
+            return {"reason": None}
+        if not self.isolated and self.children[pid] >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        _pid, status, usage = os.wait4(pid, 0)
+        del self.children[pid]
+        return {"reason": self.reasons.pop(pid, None), "status": status, "memory": usage.ru_maxrss * 1024}
+
+    def watch(self) -> None:
+        """End learners whose processes together hold too much, or are too many."""
+        learners = [pid for pid, size in self.children.items() if size >= 0]
+        if not learners:
+            return
+        parents = _parents()
+        for pid in learners:
+            family = _descendants(pid, parents)
+            base = self.children[pid]
+            held = sum(max(0, _resident(member) - base) for member in family)
+            if held > self.limits.memory or len(family) > self.limits.processes + 8:
+                self.reasons[pid] = "memory" if held > self.limits.memory else "processes"
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _reseed(seed: int) -> None:
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _resident(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * 4096
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _parents() -> dict[int, int]:
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat") as file:
+                    found[int(name)] = int(file.read().rpartition(")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+    return found
+
+
+def _descendants(root: int, parents: dict[int, int]) -> list[int]:
+    family = {root}
+    for _generation in range(64):
+        more = {pid for pid, parent in parents.items() if parent in family and pid not in family}
+        if not more:
+            break
+        family |= more
+    return sorted(family)
+
+
+def main() -> None:
+    fd, level, limits = int(sys.argv[1]), sys.argv[2], Limits(**json.loads(sys.argv[3]))
+    started = time.perf_counter()
+    warm_up()
+    namespaces.die_with_parent()
+    namespaces.undumpable()
+    channel = Channel(socket.socket(fileno=fd))
+    channel.send(PLAIN.dumps({"ready": time.perf_counter() - started}))
+    with contextlib.suppress(Closed, KeyboardInterrupt):
+        Zygote(channel, limits, isolated=level == "namespaces").run()
+
+
+if __name__ == "__main__":
+    main()

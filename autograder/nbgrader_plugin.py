@@ -1,0 +1,192 @@
+"""What nbgrader calls instead of its own parts, as `nbgrader_config.py` says: the engine grades, feedback hides tests.
+
+nbgrader runs its converters in the root of the course, so the working directory is the checkout.
+"""
+
+from __future__ import annotations
+
+import atexit
+import html
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
+from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import ignore_patterns, is_grade
+
+from autograder.autograded import error_output, graded_notebook, sanitised
+from autograder.checks import SEED_VARIABLE, CheckFailed
+from autograder.course import Course, CourseError
+from autograder.master import Assignment, read_master
+from autograder.release import built_master, text_of, write_if_changed
+from autograder.results import Grade
+from autograder.submissions import read_submission
+
+if TYPE_CHECKING:
+    from autograder.engine import Engine
+
+HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE)
+HIDDEN_NOTE = "# Hidden tests ran here."
+MARKER = "grade.json"
+REMOVED = "(This output repeated part of a hidden test and was removed.)"
+SHORTEST_SECRET = 12
+
+
+class RequireFreshMaster(NbGraderPreprocessor):
+    """First step of `generate_assignment`: refuse a notebook that is not what its master builds."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        stem = resources["nbgrader"]["assignment"]
+        path = Course(Path.cwd()).master(stem)
+        if path.exists() and text_of(nb) != text_of(built_master(read_master(path))):
+            raise CourseError(f"solutions/{stem}/{stem}.ipynb is not what {path.name} says; run `autograder release {stem}`")
+        return nb, resources
+
+
+class SubmissionExporter(NotebookExporter):
+    """An exporter that leaves it to `GradeWithEngine` to read the submission, which may be anything but a notebook."""
+
+    def from_filename(self, filename: str, resources: dict[str, Any] | None = None, **kw: Any) -> Any:
+        if any(isinstance(step, GradeWithEngine) for step in self._preprocessors):
+            return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources)
+        return super().from_filename(filename, resources=resources, **kw)
+
+
+class GradeWithEngine(NbGraderPreprocessor):
+    """Autograde with the course's engine: answers the graded notebook, whose outputs nbgrader turns into marks."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        from autograder.grade import key_of  # here, as it brings the engine, which other commands do without
+
+        course, (stem, student) = Course(Path.cwd()), (resources["nbgrader"][k] for k in ("assignment", "student"))
+        if not course.master(stem).exists():
+            raise CourseError(f"no master {course.master(stem)}; write one, or set AUTOGRADER_EXECUTOR=nbgrader")
+        submission = read_submission(course.submission(student, stem).parent, student, stem)
+        if submission.problem:
+            raise CourseError(f"{student}, {stem}: not gradable: {submission.problem}")
+        assignment, seed = read_master(course.master(stem)), int(os.environ.get(SEED_VARIABLE, "0"))
+        grade = _grade(assignment, submission.content, seed)
+        if not grade.gradable:
+            raise CourseError(f"{student}, {stem}: not gradable: {grade.reason}")
+        for problem in grade.problems:
+            self.log.warning("%s, %s: %s", student, stem, problem)
+        grade.record["key"] = key_of(submission, assignment, seed)
+        write_if_changed(course.autograded(student, stem).with_name(MARKER), json.dumps(asdict(grade), indent=1) + "\n")
+        return graded_notebook(assignment, submission.content, grade), resources
+
+
+class HideTests(NbGraderPreprocessor):
+    """Feedback shows the learner's outputs and the property that does not hold, never a hidden test (nbgrader #917)."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        course, (stem, student) = Course(Path.cwd()), (resources["nbgrader"][k] for k in ("assignment", "student"))
+        path, by_engine = course.master(stem), course.autograded(student, stem).with_name(MARKER).exists()
+        secrets = hidden_lines(nb)
+        trusted: set[str] = set()
+        if path.exists():
+            assignment = read_master(path)
+            secrets |= hidden_lines(assignment.notebook)
+            trusted = {cell.source for cell in assignment.notebook.cells}
+        for cell in nb.cells:
+            cell.source = HIDDEN.sub(HIDDEN_NOTE, cell.source)
+            if is_grade(cell) and cell.cell_type == "code":
+                errors = [output for output in cell.outputs if output.output_type == "error"]
+                cell.outputs = errors if by_engine else [_property(error) for error in errors]
+            if cell.cell_type == "code":
+                cell.outputs = [_without(secrets, output) for output in cell.outputs]
+        return sanitised(nb, trusted), resources
+
+
+class CollectFilesOnly(ExchangeCollect):
+    """Collect regular files. A link or a device in the inbox would be read with the instructor's rights."""
+
+    def do_copy(self, src: str, dest: str, log: Any = None) -> None:
+        course = self.coursedir
+        unwanted = ignore_patterns(course.ignore, course.include, course.max_file_size, self.log)
+
+        def ignore(folder: str, names: list[str]) -> list[str]:
+            odd = [n for n in names if not _plain(Path(folder, n))]
+            for name in odd:
+                self.log.warning("Not collected, as it is no regular file: %s", Path(folder, name))
+            return [*odd, *unwanted(folder, names)]
+
+        if not _plain(Path(src)):
+            self.log.error("Not collected, as it is no folder: %s; ask the student to submit again", src)
+        elif self.get_size(src) > 1000 * course.max_dir_size:
+            self.log.error("Not collected, as it is larger than %d kB: %s", course.max_dir_size, src)
+        else:
+            shutil.copytree(src, dest, symlinks=True, ignore=ignore)
+
+
+def hidden_lines(notebook: NotebookNode) -> set[str]:
+    """The lines of all hidden tests that are long enough to be told from ordinary text, and stand nowhere else."""
+    regions = [region for cell in notebook.cells for region in HIDDEN.findall(cell.source)]
+    lines = {line.strip() for region in regions for line in region.splitlines()[1:-1]}
+    shown = "\n".join(HIDDEN.sub("", cell.source) for cell in notebook.cells)
+    return {line for line in lines if len(line) >= SHORTEST_SECRET and line not in shown}
+
+
+def _grade(assignment: Assignment, content: bytes, seed: int) -> Grade:
+    """Grade with one engine for the whole process: formgrader and `nbgrader autograde` grade one student after another."""
+    from autograder.engine import Engine
+
+    global _engine
+    if _engine is None:
+        _engine = Engine().__enter__()
+        atexit.register(_close)
+    try:
+        grade = _engine.grade(assignment, content, seed=seed)
+    except BaseException:
+        _close()
+        raise
+    if grade.infrastructure_error:
+        _close()
+        raise CourseError("the grader failed, not the learner; nothing was written, run the command again")
+    return grade
+
+
+def _close() -> None:
+    global _engine
+    if _engine is not None:
+        engine, _engine = _engine, None
+        engine.__exit__(None, None, None)
+
+
+_engine: Engine | None = None
+
+
+def _property(output: NotebookNode) -> NotebookNode:
+    """What may be seen of a test's error in nbgrader's own executor: a check's text; of any other its kind, as its text may hold data."""
+    return error_output(output.ename, output.evalue if output.ename == CheckFailed.__name__ else "")
+
+
+def _without(secrets: set[str], output: NotebookNode) -> NotebookNode:
+    """The output, unless it repeats a line of a hidden test."""
+    text = html.unescape(strip_ansi("\n".join(_strings(output))))
+    if any(secret in text for secret in secrets):
+        return nbformat.v4.new_output("stream", name="stdout", text=REMOVED)
+    return output
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every string in a nest of dicts and lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
+
+
+def _plain(path: Path) -> bool:
+    """Whether a path is a regular file or a folder itself, not a link to one."""
+    return not path.is_symlink() and (path.is_file() or path.is_dir())

@@ -1,0 +1,74 @@
+"""What learners handed in: `submitted/<student>/<stem>/<stem>.ipynb`, nbgrader's own layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.course import Course
+
+MAXIMUM_BYTES = 50_000_000
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's notebook for one assignment; `problem` says why its file can't be read at all.
+
+    `timestamp` and `secret` are what nbgrader's `submit` lays beside it; feedback finds its way back by the secret.
+    """
+
+    student: str
+    stem: str
+    content: bytes = b""
+    timestamp: str | None = None
+    secret: str | None = None
+    remark: str | None = None
+    problem: str | None = None
+
+
+def find_submissions(course: Course, stems: list[str]) -> list[Submission]:
+    """All submissions of these assignments, by student, then in the order of the course."""
+    base = course.root / "submitted"
+    students = sorted(p.name for p in base.glob("*") if p.is_dir() and not p.name.startswith("."))
+    return [
+        read_submission(base / student / stem, student, stem)
+        for student in students
+        for stem in stems
+        if (base / student / stem).is_dir()
+    ]
+
+
+def read_submission(folder: Path, student: str, stem: str) -> Submission:
+    """Read a submission's folder without following a link out of it."""
+    timestamp, secret = _line(folder / "timestamp.txt"), _line(folder / "submission_secret.txt")
+
+    def refused(problem: str) -> Submission:
+        return Submission(student, stem, timestamp=timestamp, problem=problem)
+
+    notebooks = sorted(p for p in folder.glob("*.ipynb") if not p.name.startswith("."))
+    named = [p for p in notebooks if p.stem == stem]
+    if not notebooks:
+        return refused(f"no notebook: {stem}.ipynb was expected; ask the student to submit again")
+    if len(notebooks) > 1 and not named:
+        return refused(f"{len(notebooks)} notebooks and none is named {stem}.ipynb; rename the right one")
+    path = (named or notebooks)[0]
+    if any(p.is_symlink() for p in (folder.parent, folder, path)):
+        return refused("a symbolic link instead of a file; ask the student to submit the notebook itself")
+    if not path.is_file():
+        return refused(f"{path.name} is not a regular file; ask the student to submit again")
+    if path.stat().st_size > MAXIMUM_BYTES:
+        return refused(f"larger than {MAXIMUM_BYTES // 10**6} MB; ask the student to clear the outputs and submit again")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return refused(f"can't be read ({error.strerror}); mend the file's permissions")
+    remark = None if path.stem == stem else f"the notebook was named {path.name}; it was graded as {stem}.ipynb"
+    return Submission(student, stem, content, timestamp, secret, remark)
+
+
+def _line(path: Path) -> str | None:
+    """The text of a small file beside the notebook; a learner can write anything into it."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    with path.open(errors="replace") as file:
+        return file.read(200).strip() or None

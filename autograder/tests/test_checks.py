@@ -1,0 +1,123 @@
+"""`autograder.checks`: what holds passes, what does not is named, and no data is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from autograder.checks import SEED_VARIABLE, CheckFailed, check, check_close, check_raises, check_unchanged, fresh_rng, snapshot
+
+
+def test_check_names_the_property_and_the_hint() -> None:
+    check(np.bool_(True), "fine")
+    with pytest.raises(CheckFailed, match="weights sum to one\nHint: sum over keys") as failure:
+        check(False, "weights sum to one", hint="sum over keys")
+    assert failure.value.property == "weights sum to one"
+
+
+def test_check_refuses_an_array_for_a_truth_value() -> None:
+    with pytest.raises(CheckFailed, match="not a single true or false"):
+        check(np.array([True, False]), "one value")
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        (1.0, 1.0 + 1e-12),
+        (np.array([1.0, np.nan, np.inf]), np.array([1.0, np.nan, np.inf])),
+        (torch.ones(2, 3, requires_grad=True), np.ones((2, 3))),
+        (torch.ones(2, dtype=torch.bfloat16), np.ones(2)),
+        ([np.ones(2), {"a": 1}], (np.ones(2), {"a": 1})),
+        ([0.5, 0.5], [0.5, 0.5]),
+        (np.zeros((0, 3)), np.zeros((0, 3))),
+    ],
+)
+def test_check_close_accepts(actual: object, expected: object) -> None:
+    check_close(actual, expected, "equal")
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        (1.0, 1.1),
+        (np.ones(3), np.ones((1, 3))),
+        (np.ones(3), 1.0),
+        (np.array([np.nan]), np.array([1.0])),
+        (np.array([np.inf]), np.array([-np.inf])),
+        (None, 1.0),
+        ("1.0", 1.0),
+        ([1.0, [2.0]], [1.0, 2.0]),
+        ([np.ones(2)], [np.ones(2), np.ones(2)]),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        (object(), np.ones(2)),
+        (np.array([True, False]), np.array([False, False])),
+        (np.array([3], np.uint8), np.array([5], np.uint8)),
+    ],
+)
+def test_check_close_refuses(actual: object, expected: object) -> None:
+    with pytest.raises(CheckFailed):
+        check_close(actual, expected, "equal")
+
+
+def test_check_close_looks_at_the_dtype() -> None:
+    check_close(np.ones(2, np.float32), np.ones(2), "float32", dtype=np.float32)
+    check_close(torch.ones(2), np.ones(2), "float32", dtype=torch.float32)
+    with pytest.raises(CheckFailed, match="dtype float64"):
+        check_close(np.ones(2), np.ones(2), "float32", dtype=np.float32)
+
+
+def test_messages_hold_no_data() -> None:
+    secret = np.array([0.123456789, 7.0])
+    with pytest.raises(CheckFailed) as failure:
+        check_close(secret + np.array([0.0, 1.0]), secret, "the property")
+    assert "0.1234" not in str(failure.value)
+    assert "8" not in str(failure.value).replace("1e-07", "").replace("1e-09", "")
+
+
+def test_a_visible_check_shows_what_it_got() -> None:
+    with pytest.raises(CheckFailed, match=r"you got 0\.1178, expected 0\.1308\nHint: swapped"):
+        check_close(0.1178, 0.1308, "the example", hint="swapped")
+    with pytest.raises(CheckFailed, match="off by up to"):
+        check_close(np.zeros(7), np.ones(7), "the example", hint="too long to show")
+
+
+def test_check_raises() -> None:
+    def bad(x: int) -> None:
+        raise ValueError(x)
+
+    check_raises(ValueError, "refuses", bad, 3)
+    check_raises((KeyError, ValueError), "refuses", bad, x=3)
+    with pytest.raises(CheckFailed, match="ValueError was raised instead of KeyError"):
+        check_raises(KeyError, "refuses", bad, 3)
+    with pytest.raises(CheckFailed, match="nothing was raised"):
+        check_raises(KeyError, "refuses", len, [])
+
+
+def test_an_untouched_stub_never_counts_as_raising() -> None:
+    def stub() -> None:
+        raise NotImplementedError
+
+    with pytest.raises(NotImplementedError):
+        check_raises(Exception, "refuses", stub)
+
+
+def test_check_unchanged() -> None:
+    before = {"w": [np.ones(2), torch.zeros(2)], "n": 3}
+    kept = snapshot(before)
+    check_unchanged(kept, before)
+    before["w"][0] += 1
+    with pytest.raises(CheckFailed, match="inputs left unchanged"):
+        check_unchanged(kept, before)
+    with pytest.raises(CheckFailed):
+        check_unchanged(np.ones(2), np.ones(2, np.float32))
+
+
+def test_fresh_rng_depends_on_name_and_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(name: str) -> float:
+        return float(fresh_rng(name).random())
+
+    first = draw("a")
+    assert first == draw("a") != draw("b")
+    monkeypatch.setenv(SEED_VARIABLE, "1")
+    assert draw("a") != first

@@ -1,0 +1,76 @@
+"""`exercises/` is what the masters say, again and again, and holds no answer and no hidden test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.course import Course, CourseError
+from autograder.master import read_master
+from autograder.release import release, released, text_of
+
+CHECKOUT = Course(Path(__file__).resolve().parents[2])
+BEGIN, END = "### BEGIN ", "### END "
+
+
+def secret_lines(source: str) -> set[str]:
+    """The lines of a cell between BEGIN and END markers, those long enough to be told from ordinary text."""
+    found, inside = set(), False
+    for line in source.splitlines():
+        inside = BEGIN in line or (inside and END not in line)
+        if inside and BEGIN not in line and len(line.strip()) > 25:
+            found.add(line.strip())
+    return found
+
+
+@pytest.mark.parametrize("stem", CHECKOUT.stems)
+def test_committed_exercises_are_fresh(stem: str) -> None:
+    fresh = text_of(released(read_master(CHECKOUT.master(stem))))
+    assert CHECKOUT.release(stem).read_text() == fresh, f"run `autograder release {stem}` and commit exercises/{stem}"
+
+
+def test_nothing_else_is_in_exercises() -> None:
+    found = {p.relative_to(CHECKOUT.root) for p in (CHECKOUT.root / "exercises").rglob("*") if p.is_file()}
+    found = {p for p in found if ".ipynb_checkpoints" not in p.parts}
+    assert found == {CHECKOUT.release(stem).relative_to(CHECKOUT.root) for stem in CHECKOUT.stems}
+
+
+@pytest.mark.parametrize("stem", CHECKOUT.stems)
+def test_no_answer_and_no_hidden_test_is_released(stem: str) -> None:
+    assignment = read_master(CHECKOUT.master(stem))
+    notebook = nbformat.read(CHECKOUT.release(stem), as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    given = "\n".join(c.source for c in assignment.notebook.cells if not secret_lines(c.source))
+    secrets = {line for cell in assignment.notebook.cells for line in secret_lines(cell.source)} - set(given.splitlines())
+    outside = {line.strip() for cell in assignment.notebook.cells for line in cell.source.splitlines()} - secrets
+    leaked = {line for line in secrets - outside if line in text}
+    assert secrets
+    assert not leaked
+    assert BEGIN not in text
+
+
+def test_release_writes_only_what_changed(tiny_course: Course) -> None:
+    assert release(tiny_course, "tiny") == []
+    master = tiny_course.master("tiny")
+    master.write_text(master.read_text().replace("# Tiny", "# Tiny one"))
+    assert release(tiny_course, "tiny") == [tiny_course.built_master("tiny"), tiny_course.release("tiny")]
+
+
+def test_a_notebook_edited_by_hand_is_not_overwritten(tiny_course: Course) -> None:
+    path = tiny_course.built_master("tiny")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].source += "\n# a better test"
+    path.write_text(nbformat.writes(notebook))
+    with pytest.raises(CourseError, match=r"was edited by hand; move what you changed to .*tiny\.md"):
+        release(tiny_course, "tiny")
+    assert "a better test" in path.read_text()
+
+
+def test_running_the_notebook_is_no_edit(tiny_course: Course) -> None:
+    path = tiny_course.built_master("tiny")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].execution_count = 3
+    path.write_text(nbformat.writes(notebook))
+    assert release(tiny_course, "tiny") == [path]

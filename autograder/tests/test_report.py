@@ -1,0 +1,122 @@
+"""Feedback, report, sample class and the command line, on a class that the engine has graded."""
+
+from __future__ import annotations
+
+import csv
+import json
+from contextlib import nullcontext
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from autograder import cli
+from autograder.course import Course
+from autograder.engine import Engine
+from autograder.report import by_task, rows, who_needs_help, write_report
+from autograder.sample import PREFIX, sample_class
+from autograder.tests.conftest import answered, reference_answers, submit
+
+
+def run(course: Course, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(cli, "console", Console(width=200, height=50))
+    result = CliRunner().invoke(cli.main, list(arguments))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture(autouse=True)
+def one_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verbs use the engine that already runs."""
+    monkeypatch.setattr("autograder.engine.Engine", lambda: nullcontext(engine))
+
+
+@pytest.fixture
+def graded(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> Course:
+    reference = reference_answers(tiny_course, "tiny")
+    submit(tiny_course, "ada", "tiny", answered(tiny_course, "tiny", reference))
+    submit(tiny_course, "bob", "tiny", answered(tiny_course, "tiny", {"mean_square": reference["mean_square"]}))
+    submit(tiny_course, "=cmd()", "tiny", "{")
+    code, output = run(tiny_course, monkeypatch, "grade")
+    assert code == 0, output
+    assert "3 graded" in output
+    return tiny_course
+
+
+def test_rows_and_who_needs_help(graded: Course) -> None:
+    lines = {row.student: row for row in rows(graded, ["tiny"])}
+    assert (lines["ada"].score, lines["bob"].score, lines["=cmd()"].score) == (5, 2, None)
+    assert "not gradable" in lines["=cmd()"].note
+    assert [row.student for row in who_needs_help(list(lines.values()))] == ["=cmd()", "bob"]
+    assert by_task(list(lines.values())) == {("tiny", "safe_log"): 0.5, ("tiny", "mean_square"): 1.0}
+
+
+def test_report_files(graded: Course) -> None:
+    for path in write_report(graded, ["tiny"]):
+        assert path.stat().st_size > 20
+    with (graded.reports / "lms.csv").open() as file:
+        table = {line["student"]: line["tiny"] for line in csv.DictReader(file)}
+    assert table == {"ada": "5", "bob": "2", "'=cmd()": ""}
+    page = (graded.reports / "index.html").read_text()
+    assert "Who needs help" in page
+
+
+def test_feedback_pages(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "3 feedback pages written" in run(graded, monkeypatch, "feedback")[1]
+    assert "0 feedback pages written" in run(graded, monkeypatch, "feedback")[1]
+    assert "Not gradable" in graded.feedback("=cmd()", "tiny").read_text()
+    page = graded.feedback("bob", "tiny").read_text()
+    assert "hidden_total" not in page
+    assert "hidden_input" not in page
+
+
+def test_check_shows_every_task_and_keeps_progress(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = tiny_course.release("tiny")
+    answers = {**reference_answers(tiny_course, "tiny"), "safe_log": "def safe_log(x):\n    return np.log(np.maximum(x, 1e-9))\n"}
+    notebook.write_text(answered(tiny_course, "tiny", answers))
+    code, output = run(tiny_course, monkeypatch, "check", str(notebook))
+    assert code == 1
+    assert "2 of 5 points" in output
+    assert "minus infinity at zero" in output
+    assert "hidden_input" not in output
+    progress = json.loads((tiny_course.root / ".autograder" / "progress.json").read_text())
+    assert progress["tiny"]["passed"] == ["mean_square"]
+    notebook.write_text(answered(tiny_course, "tiny", {}))
+    assert run(tiny_course, monkeypatch, "check", str(notebook))[0] == 1
+    assert json.loads((tiny_course.root / ".autograder" / "progress.json").read_text())["tiny"]["best"] == 2
+
+
+def test_check_says_what_is_wrong_with_its_argument(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, output = run(tiny_course, monkeypatch, "check", "none.ipynb")
+    assert code == 1
+    assert "there is no file none.ipynb" in output
+    (tiny_course.root / "x.ipynb").write_text("{")
+    assert "rename it to one of: tiny" in run(tiny_course, monkeypatch, "check", "x.ipynb")[1]
+    tiny_course.release("tiny").write_text("{")
+    code, output = run(tiny_course, monkeypatch, "check", str(tiny_course.release("tiny")))
+    assert code == 1
+    assert "Not gradable" in output
+
+
+def test_every_verb_explains_itself() -> None:
+    for name, command in cli.main.commands.items():
+        result = CliRunner().invoke(cli.main, [name, "--help"])
+        assert result.exit_code == 0
+        assert command.help
+        assert "Usage" in result.output
+
+
+def test_the_sample_class_keeps_away_from_a_real_one(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = sample_class(tiny_course)
+    assert len(written) == 11
+    assert sample_class(tiny_course) == []
+    assert run(tiny_course, monkeypatch, "grade")[0] == 0
+    lines = {row.student.removeprefix(PREFIX): row for row in rows(tiny_course, ["tiny"])}
+    assert (lines["ada"].score, lines["blaise"].score, lines["kurt"].score) == (5, 0, None)
+    assert lines["fatima"].late == "46 h late"
+    run(tiny_course, monkeypatch, "sample", "--remove")
+    assert rows(tiny_course, ["tiny"]) == []
+    submit(tiny_course, "real", "tiny", "{")
+    assert sample_class(tiny_course) == []
