@@ -1,0 +1,1 @@
+"""What the chapters import: figures (`plotting`), ledgers (`ledger`) and quizzes (`quiz`)."""

@@ -1,0 +1,209 @@
+"""How the book draws: one style for every figure, and `explore` for pictures that can be played with."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from matplotlib.figure import Figure
+from PIL import Image
+
+from book.display import building_book, content_id, json_script, number_text, rich_text, show_html
+
+STYLE = Path(__file__).with_name("course.mplstyle")
+MOST_FRAMES = 40
+FRAME_BYTES = 25_000
+
+
+def use_course_style() -> None:
+    """Make Matplotlib draw as the book does. Every picture of a page then has exactly the size of its figure."""
+    plt.style.use(STYLE)
+    shell = get_ipython()
+    if shell is not None and hasattr(shell, "kernel"):
+        from matplotlib_inline.config import InlineBackend
+
+        # Without this the inline backend crops each picture to its ink, and sizes differ from figure to figure.
+        InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}
+
+
+def explore(
+    draw: Callable[..., object],
+    *,
+    alt: str,
+    caption: str | None = None,
+    start: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    figsize: tuple[float, float] = (7.0, 4.0),
+    **axes: Sequence[Any],
+) -> None:
+    """Show a picture with one slider per axis: live in JupyterLab, drawn beforehand in the published page.
+
+    Args:
+        draw: called as `draw(**values)`; draws on the current Matplotlib figure (or makes one itself).
+        alt: what the picture shows; may hold fields such as `{beta}`, filled in for each frame.
+        caption: one sentence saying what to try; may hold `$…$`.
+        start: the first values shown; an axis that isn't named starts at its first value.
+        labels: what a slider is called, if not by the name of its axis.
+        figsize: width and height of the figure in inches.
+        **axes: the values of each slider, at most 40 combinations in all.
+
+    Raises:
+        ValueError: the axes, `start`, `labels` or `alt` don't fit together.
+        RuntimeError: `draw` failed; the message gives the values.
+    """
+    grid = {name: list(values) for name, values in axes.items()}
+    first = _first_values(grid, start or {})
+    named = {name: name.replace("_", " ") for name in grid} | dict(labels or {})
+    if set(named) != set(grid):
+        raise ValueError(f"explore: labels {sorted(set(named) - set(grid))} name no axis; the axes are {', '.join(grid)}")
+    alts = [_alt(alt, values) for values in _combinations(grid)]
+    if building_book():
+        frames = [_frame(draw, values, figsize) for values in _combinations(grid)]
+        show_html(_page(grid, named, first, alts, frames, caption))
+    else:
+        _live(draw, grid, named, first, figsize, caption)
+
+
+def _first_values(grid: Mapping[str, Sequence[Any]], start: Mapping[str, Any]) -> dict[str, Any]:
+    """The values shown first, after checking that the axes make sense."""
+    if not grid:
+        raise ValueError("explore: give at least one axis, such as beta=[0.0, 0.9]")
+    for name, values in grid.items():
+        if len(values) < 2:
+            raise ValueError(f"explore: axis {name} needs at least two values, not {values}")
+    count = 1
+    for values in grid.values():
+        count *= len(values)
+    if count > MOST_FRAMES:
+        shape = " × ".join(str(len(values)) for values in grid.values())
+        raise ValueError(f"explore: {shape} = {count} frames, more than {MOST_FRAMES}; give fewer values to {', '.join(grid)}")
+    for name, value in start.items():
+        if name not in grid:
+            raise ValueError(f"explore: start names {name}, which is no axis; the axes are {', '.join(grid)}")
+        if value not in grid[name]:
+            raise ValueError(f"explore: start {name}={value} is not one of its values {grid[name]}")
+    return {name: start.get(name, values[0]) for name, values in grid.items()}
+
+
+def _combinations(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """All frames, the last axis varying fastest (as explore.js counts them)."""
+    return (dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values()))
+
+
+def _alt(alt: str, values: Mapping[str, Any]) -> str:
+    try:
+        return alt.format(**{name: number_text(value) for name, value in values.items()})
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"explore: alt may hold fields {{…}} only for {', '.join(values)}; double other braces ({error!r})") from error
+
+
+@contextmanager
+def _drawn(draw: Callable[..., object], values: Mapping[str, Any], figsize: tuple[float, float]) -> Iterator[Figure]:
+    """The figure that `draw` leaves; it and any other that `draw` opened are closed afterwards."""
+    before = set(plt.get_fignums())
+    plt.figure(figsize=figsize)
+    try:
+        draw(**values)
+        yield plt.gcf()
+    except Exception as error:
+        said = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        raise RuntimeError(f"explore: draw({said}) failed with {type(error).__name__}: {error}") from error
+    finally:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
+
+
+def _frame(draw: Callable[..., object], values: Mapping[str, Any], figsize: tuple[float, float]) -> tuple[bytes, tuple[int, int]]:
+    """One frame as WebP, with its width and height in pixels: few colours, or lossy where a palette isn't enough."""
+    with _drawn(draw, values, figsize) as figure:
+        figure.canvas.draw()
+        canvas: Any = figure.canvas
+        picture = Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba())).convert("RGB")
+    few = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    encoded = _webp(few, lossless=True)
+    for quality in (80, 60, 40):
+        if len(encoded) <= FRAME_BYTES:
+            break
+        encoded = _webp(picture, quality=quality)
+    return encoded, picture.size
+
+
+def _webp(picture: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", method=4, **options)
+    return buffer.getvalue()
+
+
+def _page(
+    grid: Mapping[str, Sequence[Any]],
+    labels: Mapping[str, str],
+    first: Mapping[str, Any],
+    alts: Sequence[str],
+    frames: Sequence[tuple[bytes, tuple[int, int]]],
+    caption: str | None,
+) -> str:
+    """The published figure: an image, native sliders, and all frames as data (which the book's build turns into files)."""
+    (width, height), sizes = frames[0][1], {size for _, size in frames}
+    if len(sizes) > 1:
+        raise ValueError(f"explore: frames have different sizes {sorted(sizes)}; let draw use the current figure, and no `bbox_inches`")
+    shown = [{"src": _data_uri(data), "alt": alt} for (data, _), alt in zip(frames, alts, strict=True)]
+    axes = [{"name": name, "values": [number_text(value) for value in values]} for name, values in grid.items()]
+    name = content_id("explore", [axes, shown])
+    default = shown[list(_combinations(grid)).index(dict(first))]
+    sliders = "".join(_slider(name, labels[axis], axis, values, first[axis]) for axis, values in grid.items())
+    below = f"<figcaption>{rich_text(caption)}</figcaption>" if caption else ""
+    return (
+        f'<figure class="explore" id="{name}">'
+        f'<img src="{default["src"]}" alt="{html.escape(default["alt"])}" width="{width}" height="{height}">'
+        f'<div class="explore-sliders">{sliders}</div>{below}{json_script("explore-frames", {"axes": axes, "frames": shown})}</figure>'
+    )
+
+
+def _slider(figure: str, label: str, axis: str, values: Sequence[Any], first: Any) -> str:
+    index, text = values.index(first), html.escape(number_text(first))
+    name = f"{figure}-{axis}"
+    return (
+        f'<div class="explore-slider"><label for="{name}">{rich_text(label)}</label>'
+        f'<input type="range" id="{name}" min="0" max="{len(values) - 1}" step="1" value="{index}" aria-valuetext="{text}">'
+        f'<output for="{name}">{text}</output></div>'
+    )
+
+
+def _data_uri(webp: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp).decode()
+
+
+def _live(
+    draw: Callable[..., object],
+    grid: Mapping[str, Sequence[Any]],
+    labels: Mapping[str, str],
+    first: Mapping[str, Any],
+    figsize: tuple[float, float],
+    caption: str | None,
+) -> None:
+    """Sliders that draw when moved, for JupyterLab."""
+    import ipywidgets
+
+    sliders = {
+        name: ipywidgets.SelectionSlider(
+            options=[(number_text(value), value) for value in values], value=first[name], description=labels[name]
+        )
+        for name, values in grid.items()
+    }
+
+    def redraw(**values: Any) -> None:
+        with _drawn(draw, values, figsize) as figure:
+            display(figure)
+
+    output = ipywidgets.interactive_output(redraw, sliders)
+    below = [ipywidgets.HTMLMath(rich_text(caption))] if caption else []
+    display(ipywidgets.VBox([*sliders.values(), output, *below]))
