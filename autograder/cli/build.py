@@ -1,0 +1,45 @@
+"""`autograder build`: the whole course."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from autograder.cli.app import console, grade_all, timed, verb, waiting, write_feedback
+from autograder.course import Course
+
+
+@verb("build")
+@click.option("--force", is_flag=True, help="Build the book even if nothing has changed.")
+def build_verb(course: Course, force: bool) -> None:
+    """The whole course: exercises, book, gradebook, and a graded sample class.
+
+    Run again, it does only what has changed.
+    """
+    from autograder.book import build_book
+    from autograder.release import release
+    from autograder.report import rows, write_report
+    from autograder.sample import sample_class
+    from autograder.show import show_rows
+
+    times: dict[str, float] = {}
+    with timed(times, "exercises"):
+        for stem in course.stems:
+            release(course, stem)
+    with timed(times, "book"), waiting("executing the chapters and building the book"):
+        built = build_book(course, force=force)
+    with timed(times, "sample class"):
+        sample_class(course)
+    with timed(times, "grading"):
+        grade_all(course, course.stems)
+    with timed(times, "feedback"):
+        write_feedback(course, course.stems)
+    with timed(times, "report"):
+        write_report(course, course.stems)
+    show_rows(console, rows(course, course.stems))
+    console.print("  ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items()))
+    console.print(f"\nThe book{'' if built else ' (unchanged)'}: {course.site / 'index.html'}", soft_wrap=True)
+    console.print(f"The class report: {course.reports / 'index.html'}", soft_wrap=True)
+    console.print(f"JupyterLab: {Path(sys.executable).parent / 'jupyter'} lab {course.root}", soft_wrap=True)
