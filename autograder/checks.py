@@ -83,13 +83,13 @@ def check_close(
     with np.errstate(all="ignore"):
         if np.allclose(a, e, rtol=rtol, atol=atol, equal_nan=True):
             return
+        if hint and e.size <= SHOWN:  # infinities and not-a-number too: a hint may say what each of them stands for
+            raise CheckFailed(prop, f"you got {_short(a)}, expected {_short(e)}", hint)
         finite = np.isfinite(a) & np.isfinite(e)
         if not np.array_equal(np.isfinite(a), np.isfinite(e)):
             raise CheckFailed(prop, "infinite or not-a-number values where finite ones belong, or the reverse", hint)
         kind = complex if "c" in (a.dtype.kind, e.dtype.kind) else float  # booleans and unsigned numbers can't be subtracted as they are
         worst = float(np.max(np.abs(a.astype(kind) - e.astype(kind))[finite], initial=0.0))
-    if hint and e.size <= SHOWN:
-        raise CheckFailed(prop, f"you got {_short(a)}, expected {_short(e)}", hint)
     raise CheckFailed(prop, f"off by up to {worst:.2g}, allowed {atol:g} + {rtol:g}·|expected|", hint)
 
 

@@ -82,6 +82,22 @@ def test_a_visible_check_shows_what_it_got() -> None:
         check_close(np.zeros(7), np.ones(7), "the example", hint="too long to show")
 
 
+@pytest.mark.parametrize(
+    ("actual", "expected", "shown"),
+    [
+        (13.12, np.inf, r"you got 13\.12, expected inf\nHint: clipped"),
+        (np.nan, 0.5, r"you got nan, expected 0\.5\n"),
+        (np.full(7, np.nan), np.ones(7), "infinite or not-a-number values"),
+    ],
+)
+def test_a_visible_check_shows_infinities_and_nan(actual: object, expected: object, shown: str) -> None:
+    with pytest.raises(CheckFailed, match=shown):
+        check_close(actual, expected, "the example", hint="clipped")
+    with pytest.raises(CheckFailed) as failure:
+        check_close(actual, expected, "the example")
+    assert "got" not in str(failure.value)
+
+
 def test_check_raises() -> None:
     def bad(x: int) -> None:
         raise ValueError(x)
