@@ -8,18 +8,33 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.builders.html._assets import _JavaScript
 from sphinx.config import Config
 
+IMAGE = re.compile(r'<img(?![^>]*\bloading=)(?P<before>[^>]*?\bsrc="(?P<src>[^"]+)")(?P<after>[^>]*?)\s*/?>')
 FRAME = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
 SCRIPTS = {"explore.js": 'class="explore"', "quiz.js": 'class="quiz"'}
+RASTER = {".png", ".jpg", ".jpeg", ".gif", ".webp"}
+# What extensions put on every page, and the markup without which a page has no use for it.
+ONLY_WITH = {
+    "clipboard.min.js": 'class="highlight-',
+    "copybutton.js": 'class="highlight-',
+    "togglebutton.js": "dropdown",
+    "design-tabs.js": "sd-tab-set",
+}
+ONLY_TO_SEARCH = ("documentation_options.js", "doctools.js", "sphinx_highlight.js")
+REPLACED = ("scripts/sphinx-book-theme.js",)  # by site.js
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", key_cache_by_helpers)
     app.connect("html-page-context", serve_assets)
+    app.connect("html-page-context", lay_out_images)
+    app.connect("html-page-context", choose_scripts, priority=900)  # when all extensions have named theirs
     app.connect("build-finished", shrink_pictures)
     app.connect("build-finished", refresh_static)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -52,6 +67,48 @@ def serve_assets(app: Sphinx, pagename: str, templatename: str, context: dict[st
         return str(context["pathto"](f"_images/{name}", 1))
 
     context["body"] = FRAME.sub(to_file, body)
+
+
+def lay_out_images(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """State each picture's size, so that nothing moves when it arrives, and let those further down wait until they are near."""
+    sources = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}  # a source may be absolute
+
+    def lay_out(match: re.Match[str]) -> str:
+        markup = match["before"] + match["after"]
+        source = sources.get(unquote(match["src"]).rpartition("/")[2])
+        if source is not None and source.suffix in RASTER and " width=" not in markup:
+            with Image.open(source) as picture:
+                markup += f' width="{picture.width}" height="{picture.height}"'
+        return f'<img{markup} loading="lazy" decoding="async">'
+
+    if "body" in context:
+        context["body"] = IMAGE.sub(lay_out, context["body"])
+
+
+def choose_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Keep the scripts that this page uses, none of which may hold up its first paint.
+
+    Sphinx's own search page is left alone: there its scripts need each other in order.
+    """
+    context["script_files"] = [script for script in context["script_files"] if _name(script) not in REPLACED]
+    if pagename == "search":
+        return
+    body, kept = context.get("body", ""), []
+    for script in context["script_files"]:
+        name = _name(script)
+        needless = name in ONLY_TO_SEARCH or ONLY_WITH.get(name, "") not in body
+        if not name:  # inlined: options of Sphinx's search, or of togglebutton
+            text = str(script.attributes.get("body", ""))
+            needless = "DOCUMENTATION_OPTIONS" in text or ("toggle" in text and "dropdown" not in body)
+        if not needless:
+            deferred = {**script.attributes, "defer": "defer"} if name else script.attributes
+            kept.append(_JavaScript(script.filename, priority=script.priority, **deferred))
+    context["script_files"] = kept
+
+
+def _name(script: Any) -> str:
+    """The file of a script in `_static`; empty if it is inlined."""
+    return str(script.filename or "").removeprefix("_static/")
 
 
 def shrink_pictures(app: Sphinx, exception: Exception | None) -> None:

@@ -1,0 +1,77 @@
+"""Mathematics is typeset while the book is built, says what is wrong with a formula, and needs no rule or font that was left out."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import mathematics
+import pytest
+from fontTools.ttLib import TTFont
+from math_fonts import embed_fonts
+from mathematics import KATEX, MathematicsError, aligned, typeset, typeset_markup
+from stylesheet import purge, vocabulary
+
+from book.display import rich_text
+
+
+def test_a_formula_has_markup_for_the_eye_and_for_the_ear() -> None:
+    markup = typeset(r"a < \sqrt{d}")
+    assert '<span class="katex-html" aria-hidden="true">' in markup
+    assert re.search(r"<math><semantics>.*<msqrt><mi>d</mi></msqrt>.*<annotation[^>]*>a &lt; \\sqrt\{d\}</annotation>", markup)
+
+
+@pytest.mark.parametrize("tex", [r"\frobnicate{x}", r"\frac{1}{", r"\begin{aligned}a"])
+def test_a_formula_with_an_error_is_named(tex: str) -> None:
+    with pytest.raises(MathematicsError, match=re.escape(tex)):
+        typeset(tex)
+
+
+def test_numbers_come_from_sphinx_alone() -> None:
+    assert "eqn-num" not in typeset(r"\begin{align}a&=b\\c&=d\end{align}", display=True)
+    assert "eqn-num" not in typeset(r"\begin{equation}a\end{equation}", display=True)
+
+
+def test_lines_of_a_block_are_aligned() -> None:
+    assert aligned("a = b") == "a = b"
+    assert aligned(r"a &= b\\ &= c") == r"\begin{split}a &= b\\ &= c\end{split}"
+    assert aligned("a\n\nb") == r"\begin{aligned}a\\b\end{aligned}"
+
+
+def test_what_cells_display_is_typeset() -> None:
+    markup = typeset_markup(rich_text(r"if $a<b$ then $$\frac{a}{b}$$ and `x < 1`, at 5 \(dollars\)"))
+    assert markup.count('class="katex"') == 2
+    assert markup.count('class="katex-display"') == 1
+    assert r"<code>x &lt; 1</code>, at 5 \(dollars\)" in markup
+
+
+def test_a_forked_process_typesets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JavaScript engine doesn't survive a fork, so each process has its own."""
+    first = mathematics._katex(1)
+    assert mathematics._katex(1) is first
+    assert mathematics._katex(2) is not first
+
+
+def test_purging_keeps_what_can_match() -> None:
+    css = (
+        "/* note */ a:hover{color:red} .used{top:0} .used .not-used{top:1px} #here,.not-used{top:2px} p:not(.not-used){top:3px}"
+        "@media print{.not-used{top:4px}} @media print{.scripted{top:5px}} .fa-bars::before{content:'x'}"
+    )
+    known = vocabulary(['<p class="used" id=here>'], ["element.classList.add('scripted')"])
+    kept = purge(css, known).replace(" ", "")
+    wanted = "a:hover{color:red}.used{top:0}#here{top:2px}p:not(.not-used){top:3px}@mediaprint{.scripted{top:5px}}"
+    assert kept == wanted
+
+
+def test_fonts_hold_what_the_pages_show_and_no_more() -> None:
+    style = purge((KATEX / "katex.min.css").read_text(), vocabulary([typeset(r"x + \mathbf{y}")], []))
+    faces = re.findall(r"@font-face\s*\{[^}]*\}", embed_fonts(style, KATEX / "fonts", "xy+"))
+    found = {}
+    for face in faces:
+        family = re.search(r"KaTeX_\w+", face)[0]
+        data = base64.b64decode(re.search(r"base64,([^)]*)\)", face)[1])
+        found[family, "700" in face] = set(TTFont(io.BytesIO(data)).getBestCmap())
+    assert set(found) == {("KaTeX_Main", False), ("KaTeX_Main", True), ("KaTeX_Math", False)}
+    assert found["KaTeX_Math", False] == {ord("x"), ord("y")}
+    assert found["KaTeX_Main", False] == {ord("x"), ord("y"), ord("+")}

@@ -1,0 +1,124 @@
+"""Sphinx extension: mathematics typeset by KaTeX while the book is built, so that it is there in the first paint.
+
+A page needs no script for it, and every formula carries MathML for screen readers. KaTeX itself (script, style and
+fonts) lies in `katex/` beside this file; `stylesheet` takes its style into the site's.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from py_mini_racer import JSEvalException, MiniRacer
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+logger = logging.getLogger(__name__)
+
+KATEX = Path(__file__).with_name("katex")
+# KaTeX numbers these by itself; the book's numbers come from Sphinx, where `{eq}` finds them.
+NUMBERED = re.compile(r"\\(begin|end)\{(equation|align|alignat|gather|CD)\}")
+SPAN = re.compile(r'<span class="math notranslate nohighlight">\\(?:\((?P<inline>.*?)\\\)|\[(?P<block>.*?)\\\])</span>', re.DOTALL)
+UNDERLINE = "\u0332"  # with which KaTeX marks the place
+NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # needless in HTML
+
+
+class MathematicsError(ValueError):
+    """KaTeX can't typeset a formula; the message says which, and why."""
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_html_math_renderer("katex", (visit_inline, None), (visit_block, None))
+    app.connect("html-page-context", typeset_page)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def typeset(tex: str, *, display: bool = False) -> str:
+    """A formula as HTML for the eye and MathML for the ear.
+
+    Raises:
+        MathematicsError: the formula has an error, or a command that KaTeX doesn't know.
+    """
+    try:
+        return _typeset(os.getpid(), tex, display)
+    except JSEvalException as error:
+        reason = str(error).split("ParseError: ")[-1].splitlines()[0].replace(UNDERLINE, "")
+        raise MathematicsError(f"{reason}; the formula is: {tex.strip()}") from None
+
+
+@cache
+def _typeset(process: int, tex: str, display: bool) -> str:
+    tex = NUMBERED.sub(r"\\\1{\2*}", tex)
+    markup = _katex(process).call("katex.renderToString", tex, {"displayMode": display, "strict": False})
+    return str(markup).replace(NAMESPACE, "")
+
+
+@cache
+def _katex(process: int) -> MiniRacer:
+    """KaTeX in a JavaScript engine: one for each process, as its threads don't survive a fork."""
+    engine = MiniRacer()
+    engine.eval((KATEX / "katex.min.js").read_text())
+    return engine
+
+
+def typeset_markup(markup: str) -> str:
+    r"""Markup with each `<span class="math …">\(…\)</span>`, as `book.display.rich_text` writes it, typeset.
+
+    Raises:
+        MathematicsError: as `typeset`.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        tex, display = (match["block"], True) if match["block"] is not None else (match["inline"], False)
+        return f'<span class="math notranslate nohighlight">{typeset(html.unescape(tex), display=display)}</span>'
+
+    return SPAN.sub(replace, markup)
+
+
+def typeset_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Typeset what cells have displayed (quizzes, captions, ledgers), and keep markup out of the page's title."""
+    if "katex" in str(context.get("title", "")):
+        context["title"] = html.escape(app.env.titles[pagename].astext())
+    if "body" not in context:
+        return
+    try:
+        context["body"] = typeset_markup(context["body"])
+    except MathematicsError as error:
+        logger.warning("mathematics in what a cell displays: %s", error, location=pagename, type="mathematics")
+
+
+def visit_inline(self: Any, node: nodes.math) -> None:
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    self.body.append(_for_node(node, node.astext(), display=False) + "</span>")
+    raise nodes.SkipNode
+
+
+def visit_block(self: Any, node: nodes.math_block) -> None:
+    self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight"))
+    if node["number"]:
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
+        self.add_permalink_ref(node, "Link to this equation")
+        self.body.append("</span>")
+    tex = node.astext() if node["nowrap"] else aligned(node.astext())
+    self.body.append(_for_node(node, tex, display=True) + "</div>\n")
+    raise nodes.SkipNode
+
+
+def aligned(tex: str) -> str:
+    r"""Sphinx's rule for a block of mathematics: paragraphs are lines of their own, and `\\` breaks a line."""
+    parts = [rf"\begin{{split}}{part}\end{{split}}" if r"\\" in part else part for part in tex.split("\n\n") if part.strip()]
+    return parts[0] if len(parts) == 1 else r"\begin{aligned}" + r"\\".join(parts) + r"\end{aligned}"
+
+
+def _for_node(node: nodes.Element, tex: str, *, display: bool) -> str:
+    try:
+        return typeset(tex, display=display)
+    except MathematicsError as error:
+        logger.warning("%s", error, location=node, type="mathematics")
+        return f"<code>{html.escape(tex)}</code>"

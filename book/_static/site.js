@@ -1,0 +1,97 @@
+// What every page can do: the theme button, the two side columns, the mark in the contents, and scrolling by keyboard.
+(() => {
+  const root = document.documentElement;
+  const darkSystem = matchMedia("(prefers-color-scheme: dark)");
+  const wide = matchMedia("(min-width: 992px)");
+
+  function keep(name, value) {
+    try { localStorage.setItem(name, value); } catch { /* a browser may forbid it: then nothing is kept */ }
+  }
+
+  // Theme: as the system has it, then the other one, then the same for good.
+  function setTheme(mode) {
+    const theme = mode === "auto" ? (darkSystem.matches ? "dark" : "light") : mode;
+    root.dataset.mode = mode;
+    root.dataset.theme = theme;
+    document.querySelectorAll(".theme-switch-button").forEach((button) => button.setAttribute("aria-label", `Colour theme: ${mode}`));
+  }
+
+  function nextTheme() {
+    const modes = darkSystem.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"];
+    const mode = modes[(modes.indexOf(root.dataset.mode) + 1) % modes.length];
+    keep("mode", mode);
+    setTheme(mode);
+  }
+
+  // Side columns: on a narrow screen each opens as a dialog over the page.
+  function move(from, to) {
+    to.append(...from.childNodes);
+    const classes = [...from.classList];
+    from.classList.remove(...classes);
+    to.classList.add(...classes);
+  }
+
+  function sideColumn(name) {
+    const column = document.getElementById(`pst-${name}-sidebar`);
+    const dialog = document.getElementById(`pst-${name}-sidebar-modal`);
+    if (!column || !dialog) return;
+    document.querySelectorAll(`.${name}-toggle`).forEach((button) => {
+      button.addEventListener("click", () => {
+        if (name === "primary" && wide.matches) {
+          button.setAttribute("aria-expanded", String(!column.classList.toggle("pst-sidebar-hidden")));
+          return;
+        }
+        move(column, dialog);
+        dialog.showModal();
+      });
+    });
+    dialog.addEventListener("close", () => move(dialog, column));
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("a[href]")) dialog.close(); // beside it, or chosen
+    });
+    wide.addEventListener("change", () => dialog.open && dialog.close());
+  }
+
+  // Contents of the page: mark the section that is being read.
+  function followReading() {
+    const links = new Map();
+    document.querySelectorAll("#pst-page-toc-nav a[href^='#']").forEach((link) => {
+      const section = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+      if (section) links.set(section, link);
+    });
+    if (!links.size) return;
+    const seen = new Set();
+    const observer = new IntersectionObserver((entries) => {
+      entries.forEach(({ target, isIntersecting }) => (isIntersecting ? seen.add(target) : seen.delete(target)));
+      const current = [...links.keys()].filter((section) => seen.has(section)).pop(); // the innermost comes last
+      if (!current) return;
+      links.forEach((link, section) => {
+        link.classList.toggle("active", section === current);
+        if (section === current) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      });
+    }, { rootMargin: "-64px 0px -75% 0px" });
+    links.forEach((_, section) => observer.observe(section));
+  }
+
+  // Whatever scrolls by itself can be reached by keyboard. It is measured when it comes near: measuring all would lay out the whole page.
+  function focusScrollers() {
+    const observer = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (isIntersecting && target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      }
+    }, { rootMargin: "50%" });
+    const scrollers = ".bd-article :is(pre, .katex-display, .cell_output > .output, .ledger, .pst-scrollable-table-container)";
+    document.querySelectorAll(scrollers).forEach((element) => observer.observe(element));
+  }
+
+  darkSystem.addEventListener("change", () => setTheme(root.dataset.mode));
+  setTheme(root.dataset.mode);
+  document.querySelectorAll(".theme-switch-button").forEach((button) => button.addEventListener("click", nextTheme));
+  sideColumn("primary");
+  sideColumn("secondary");
+  followReading();
+  focusScrollers();
+  const here = document.querySelector(".bd-sidebar-primary .current.active > a");
+  if (here && wide.matches) here.scrollIntoView({ block: "nearest" });
+})();
