@@ -55,7 +55,7 @@ def _jupyter_book(course: Course, options: list[str]) -> None:
         **os.environ,
         "BOOK_BUILD": "1",
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(course.root),
+        "PYTHONPATH": os.pathsep.join([str(course.root), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PATH": os.pathsep.join([tools, os.environ.get("PATH", "")]),
     }
     course.state.mkdir(exist_ok=True)

@@ -13,7 +13,6 @@ from urllib.parse import unquote
 from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.builders.html._assets import _JavaScript
-from sphinx.config import Config
 
 IMAGE = re.compile(r'<img(?![^>]*\bloading=)(?P<before>[^>]*?\bsrc="(?P<src>[^"]+)")(?P<after>[^>]*?)\s*/?>')
 FRAME = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
@@ -31,22 +30,12 @@ REPLACED = ("scripts/sphinx-book-theme.js",)  # by site.js
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.connect("config-inited", key_cache_by_helpers)
     app.connect("html-page-context", serve_assets)
     app.connect("html-page-context", lay_out_images)
     app.connect("html-page-context", choose_scripts, priority=900)  # when all extensions have named theirs
     app.connect("build-finished", shrink_pictures)
     app.connect("build-finished", refresh_static)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def key_cache_by_helpers(app: Sphinx, config: Config) -> None:
-    """Keep executed chapters apart by the helpers they ran with, as jupyter-cache looks only at the chapter's own cells."""
-    digest = hashlib.sha256()
-    helpers = Path(app.srcdir) / "book"
-    for path in sorted([*helpers.glob("*.py"), *helpers.glob("*.mplstyle")]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / digest.hexdigest()[:12])
 
 
 def serve_assets(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
