@@ -13,6 +13,8 @@ from autograder.master import read_master
 from autograder.release import write_if_changed
 from autograder.results import Grade
 
+FORMAT, VERSION = "course-progress", 1
+
 
 def check(course: Course, path: Path, engine: Engine, seed: int = 0) -> Grade:
     """Grade one notebook as an instructor would, and remember the result in the learner's progress."""
@@ -38,20 +40,26 @@ def progress_file(course: Course) -> Path:
 
 
 def read_progress(course: Course) -> dict[str, Any]:
-    """The learner's results so far, by stem; an unreadable file counts as an empty one, and is kept aside."""
+    """The learner's results so far, by stem; a file that isn't in this format counts as an empty one, and is kept aside."""
     path = progress_file(course)
     if not path.exists():
         return {}
     try:
         data = json.loads(path.read_text())
-        return data if isinstance(data, dict) else {}
-    except ValueError:
-        path.replace(path.with_suffix(".unreadable.json"))
-        return {}
+        if (data["format"], data["version"]) == (FORMAT, VERSION):
+            return data["assignments"]
+    except (ValueError, TypeError, KeyError):
+        pass
+    path.replace(path.with_suffix(".unreadable.json"))
+    return {}
 
 
 def record_progress(course: Course, grade: Grade) -> None:
-    """Keep the latest and the best score of this assignment."""
+    """Keep the latest and the best score of this assignment.
+
+    The book's progress page imports the file and describes its format (book/start_here/progress.md); a change of it that
+    the page would misread needs a new VERSION, here and in book/_static/progress.js.
+    """
     progress = read_progress(course)
     best = max(grade.score, progress.get(grade.stem, {}).get("best", 0.0))
     progress[grade.stem] = {
@@ -61,4 +69,4 @@ def record_progress(course: Course, grade: Grade) -> None:
         "passed": [task.name for task in grade.tasks if task.status == "passed"],
         "checked": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_if_changed(progress_file(course), json.dumps(progress, indent=1) + "\n")
+    write_if_changed(progress_file(course), json.dumps({"format": FORMAT, "version": VERSION, "assignments": progress}, indent=1) + "\n")

@@ -163,7 +163,8 @@ def _page(
     below = f"<figcaption>{rich_text(caption)}</figcaption>" if caption else ""
     return (
         f'<figure class="explore" id="{name}">'
-        f'<img src="{default["src"]}" alt="{html.escape(default["alt"])}" width="{width}" height="{height}">'
+        f'<img src="{default["src"]}" alt="{html.escape(default["alt"])}" width="{width}" height="{height}" '
+        'loading="lazy" decoding="async">'
         f'<div class="explore-sliders">{sliders}</div>{below}{json_script("explore-frames", {"axes": axes, "frames": shown})}</figure>'
     )
 

@@ -29,7 +29,8 @@ def quiz(questions: Sequence[Mapping[str, Any]]) -> None:
     name = content_id("quiz", list(questions))
     body = "".join(_question_html(name, number, question) for number, question in enumerate(questions, start=1))
     # JupyterLab would take key presses for its own commands without the data attribute.
-    show_html(f'<div class="quiz" id="{name}" data-lm-suppress-shortcuts="true">{body}</div>', "quiz.js")
+    score = '<p class="quiz-score" role="status"></p>'
+    show_html(f'<div class="quiz" id="{name}" data-lm-suppress-shortcuts="true">{body}{score}</div>', "quiz.js")
 
 
 def _check_question(number: int, question: Mapping[str, Any]) -> None:
@@ -76,7 +77,8 @@ def _question_html(name: str, number: int, question: Mapping[str, Any]) -> str:
         for answer in answers
     )
     return (
-        f'<form class="quiz-question"><fieldset><legend>{number}. {rich_text(question["question"])}{note}</legend>{choices}</fieldset>'
+        f'<form class="quiz-question" data-question="{content_id("question", question)}"><fieldset>'
+        f'<legend>{number}. {rich_text(question["question"])}{note}</legend>{choices}</fieldset>'
         '<button type="submit" class="quiz-check">Check</button>'
         '<div class="quiz-feedback" role="status" aria-live="polite"></div>'
         f'<details class="quiz-key"><summary>Answers</summary><ul>{key}</ul></details></form>'

@@ -82,10 +82,10 @@ def test_check_shows_every_task_and_keeps_progress(tiny_course: Course, monkeypa
     assert "minus infinity at zero" in output
     assert "hidden_input" not in output
     progress = json.loads((tiny_course.root / ".autograder" / "progress.json").read_text())
-    assert progress["tiny"]["passed"] == ["mean_square"]
+    assert progress["assignments"]["tiny"]["passed"] == ["mean_square"]
     notebook.write_text(answered(tiny_course, "tiny", {}))
     assert run(tiny_course, monkeypatch, "check", str(notebook))[0] == 1
-    assert json.loads((tiny_course.root / ".autograder" / "progress.json").read_text())["tiny"]["best"] == 2
+    assert json.loads((tiny_course.root / ".autograder" / "progress.json").read_text())["assignments"]["tiny"]["best"] == 2
 
 
 def test_check_says_what_is_wrong_with_its_argument(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:

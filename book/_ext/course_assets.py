@@ -16,7 +16,16 @@ from sphinx.builders.html._assets import _JavaScript
 
 IMAGE = re.compile(r'<img(?![^>]*\bloading=)(?P<before>[^>]*?\bsrc="(?P<src>[^"]+)")(?P<after>[^>]*?)\s*/?>')
 FRAME = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
-SCRIPTS = {"explore.js": 'class="explore"', "quiz.js": 'class="quiz"'}
+# In the order in which a page runs them.
+SCRIPTS = {
+    "explore.js": ('class="explore"',),
+    "quiz.js": ('class="quiz"', 'class="review"'),
+    "progress.js": ("",),  # marks the sidebar of every page
+    "roadmap.js": ('class="roadmap"', 'class="parts"'),
+    "topics.js": ('id="topics-query"',),
+    "progress_page.js": ('class="checklist"',),
+    "review.js": ('class="review"',),
+}
 RASTER = {".png", ".jpg", ".jpeg", ".gif", ".webp"}
 # What extensions put on every page, and the markup without which a page has no use for it.
 ONLY_WITH = {
@@ -41,8 +50,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def serve_assets(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
     """Write the frames in a page's body to `_images` (named by content), and add the scripts it needs."""
     body = context.get("body", "")
-    for script, mark in SCRIPTS.items():
-        if mark in body:
+    for script, marks in SCRIPTS.items():
+        if any(mark in body for mark in marks):
             app.add_js_file(script, loading_method="defer")
     if "data:image/webp" not in body:
         return

@@ -1,4 +1,4 @@
-"""Sphinx extension: what the book knows about its chapters: their card, their assignment, their downloads and labels.
+"""Sphinx extension: what a chapter's page says about itself: its card, its assignment, its end, and its labels.
 
 A chapter is a page whose front matter states its hours; its assignment is `exercises/<stem>/<stem>`. Everything else
 (titles, order, links) comes from what Sphinx has read, so there is no second list.
@@ -7,15 +7,13 @@ A chapter is a page whose front matter states its hours; its assignment is `exer
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-import jupytext
-import nbformat
-import yaml
+from course_generated import add_card
+from course_plan import Page, Plan, Topic, chapters, plan_of
 from docutils import nodes
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
@@ -23,65 +21,17 @@ from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
-LEVELS = ("beginner", "intermediate", "advanced")
-
-
-@dataclass(frozen=True)
-class Page:
-    """A chapter, by its name in Sphinx, with what its front matter says."""
-
-    docname: str
-    hours: float
-    level: str
-    needs: tuple[str, ...]
-    papers: tuple[str, ...]
-
-    @property
-    def stem(self) -> str:
-        return PurePosixPath(self.docname).name
-
-    @property
-    def assignment(self) -> str:
-        return assignment_of(self.stem)
+# Extensions of the course that this one brings along.
+COMPANIONS = ("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    for name in COMPANIONS:
+        app.setup_extension(name)
     app.connect("env-updated", register_labels)
-    app.connect("doctree-resolved", add_card)
-    app.connect("build-finished", write_notebooks)
+    app.connect("doctree-resolved", decorate)
+    add_card(card)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def assignment_of(stem: str) -> str:
-    """The Sphinx name of an assignment's page."""
-    return f"exercises/{stem}/{stem}"
-
-
-def chapters(env: BuildEnvironment) -> dict[str, Page]:
-    """All chapters that this build has read, by stem."""
-    found = {}
-    for docname in sorted(env.found_docs):
-        path = Path(env.doc2path(docname))
-        if docname.startswith("book/") and path.suffix == ".md" and (page := read_page(docname, path)):
-            found[page.stem] = page
-    return found
-
-
-def read_page(docname: str, path: Path) -> Page | None:
-    """The chapter's front matter; None for a page that states no hours.
-
-    Raises:
-        ExtensionError: the front matter is incomplete or has an unknown level.
-    """
-    text = path.read_text()
-    front = yaml.safe_load(text.split("\n---", 1)[0]) if text.startswith("---\n") else {}
-    if "hours" not in front:
-        return None
-    if missing := [key for key in ("level", "needs", "papers") if key not in front]:
-        raise ExtensionError(f"{path}: add {', '.join(missing)} to the front matter (see CONTRIBUTING.md, A chapter)")
-    if front["level"] not in LEVELS:
-        raise ExtensionError(f"{path}: level {front['level']!r} is none of {', '.join(LEVELS)}; mend the front matter")
-    return Page(docname, float(front["hours"]), front["level"], tuple(front["needs"] or ()), tuple(front["papers"] or ()))
 
 
 def register_labels(app: Sphinx, env: BuildEnvironment) -> None:
@@ -96,33 +46,56 @@ def register_labels(app: Sphinx, env: BuildEnvironment) -> None:
             env.metadata[docname].setdefault("myst_slugs", {}).setdefault(name, (None, anchor, title))
 
 
-def add_card(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Put the card below the title of a chapter, or of an assignment."""
-    if app.builder.format != "html":
+def decorate(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the card below the title of a chapter or of an assignment, and what comes next at a chapter's end."""
+    section = next(iter(doctree.findall(nodes.section)), None)
+    if app.builder.format != "html" or section is None or not (markup := card(app, docname)):
         return
+    section.insert(1, nodes.raw("", markup, format="html"))
+    if page := next((page for page in chapters(app.env).values() if page.docname == docname), None):
+        section.append(nodes.raw("", _end(app, page), format="html"))
+
+
+def card(app: Sphinx, docname: str) -> str:
+    """The card of a chapter or of an assignment; the empty string for any other page."""
     pages = chapters(app.env)
     here = next((page for page in pages.values() if docname in (page.docname, page.assignment)), None)
-    section = next(iter(doctree.findall(nodes.section)), None)
-    if here is None or section is None:
-        return
-    markup = _chapter_card(app, here, pages) if docname == here.docname else _assignment_card(app, here)
-    section.insert(1, nodes.raw("", markup, format="html"))
+    if here is None:
+        return ""
+    return _chapter_card(app, here) if docname == here.docname else _assignment_card(app, here)
 
 
-def _chapter_card(app: Sphinx, page: Page, pages: dict[str, Page]) -> str:
+def _chapter_card(app: Sphinx, page: Page) -> str:
+    plan = plan_of(app.env)
+    needs = ", ".join(_topic(app, page, plan, stem) for stem in page.needs)
     facts = [
         ("Time", f"{page.hours:g} hours with the assignment"),
         ("Level", page.level),
-        ("Needs", ", ".join(_need(app, page, stem, pages) for stem in page.needs) or "nothing before it"),
+        ("Needs", needs or "nothing before it"),
+        ("Unlocks", ", ".join(_topic(app, page, plan, topic.stem) for topic in plan.unlocks(page.stem))),
         ("Papers", "; ".join(_paper(app, page, key) for key in page.papers)),
     ]
-    actions = [_download(app, page.docname, page.docname, f"{page.stem}_chapter.ipynb", "Download this chapter as a notebook")]
+    name = f"{page.stem}_chapter.ipynb"
+    actions = [_download(page.docname, page.docname, name, "Download this chapter as a notebook")]
     if page.assignment in app.env.found_docs:
         title = html.escape(app.env.titles[page.assignment].astext())
         link = f'<a href="{_uri(app, page.docname, page.assignment)}">{title}</a>'
         facts.append(("Assignment", f"{link}<br>in JupyterLab: <code>jupyter lab {page.assignment}.ipynb</code>"))
         actions += _assignment_actions(app, page, page.docname)
+    facts.append(("Run it", f"download it, then <code>jupyter lab {name}</code>"))
     return _card("About this chapter", facts, actions)
+
+
+def _end(app: Sphinx, page: Page) -> str:
+    """The end of a chapter: mark it as read, and go on. The button appears where scripts run."""
+    onward = [("Your progress and review", "book/start_here/progress"), ("The assignment", page.assignment)]
+    links = " ".join(
+        f'<a href="{_uri(app, page.docname, name)}">{text}</a>' for text, name in reversed(onward) if name in app.env.found_docs
+    )
+    return (
+        f'<aside class="chapter-end" aria-label="End of the chapter" data-stem="{page.stem}">'
+        f'<button type="button" class="card-button mark-read" aria-pressed="false">Mark this chapter as read</button> {links}</aside>'
+    )
 
 
 def _assignment_card(app: Sphinx, page: Page) -> str:
@@ -136,7 +109,7 @@ def _assignment_card(app: Sphinx, page: Page) -> str:
 
 
 def _assignment_actions(app: Sphinx, page: Page, docname: str) -> list[str]:
-    download = _download(app, docname, page.assignment, f"{page.stem}.ipynb", "Download the assignment")
+    download = _download(docname, page.assignment, f"{page.stem}.ipynb", "Download the assignment")
     return [download, *_binder(app, f"{page.assignment}.ipynb")]
 
 
@@ -145,12 +118,11 @@ def _card(label: str, facts: list[tuple[str, str]], actions: list[str]) -> str:
     return f'<aside class="card-facts" aria-label="{label}"><dl>{rows}</dl><p class="card-actions">{" ".join(actions)}</p></aside>'
 
 
-def _need(app: Sphinx, page: Page, stem: str, pages: dict[str, Page]) -> str:
-    """A prerequisite: linked where its chapter exists, else its plain name."""
-    if stem not in pages:
-        return html.escape(stem.replace("_", " "))
-    title = html.escape(app.env.titles[pages[stem].docname].astext())
-    return f'<a href="{_uri(app, page.docname, pages[stem].docname)}">{title}</a>'
+def _topic(app: Sphinx, page: Page, plan: Plan, stem: str) -> str:
+    """Another topic: linked where its chapter exists, else its plain name."""
+    topic = plan.topics.get(stem, Topic(stem, stem.replace("_", " "), "", 0, ()))
+    title = html.escape(topic.title)
+    return f'<a href="{_uri(app, page.docname, topic.docname)}">{title}</a>' if topic.docname else f'<span class="planned">{title}</span>'
 
 
 def _paper(app: Sphinx, page: Page, key: str) -> str:
@@ -176,7 +148,7 @@ def _bibliography(path: Path) -> Any:
     return parse_file(str(path)).entries
 
 
-def _download(app: Sphinx, here: str, docname: str, name: str, text: str) -> str:
+def _download(here: str, docname: str, name: str, text: str) -> str:
     up = "../" * here.count("/")
     return f'<a class="card-button" href="{up}_sources/{docname}.ipynb" download="{name}">{text}</a>'
 
@@ -194,28 +166,3 @@ def _binder(app: Sphinx, path: str) -> list[str]:
 
 def _uri(app: Sphinx, here: str, there: str) -> str:
     return str(app.builder.get_relative_uri(here, there))
-
-
-def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
-    """Put each chapter's notebook where the download buttons point; assignments are there already, as Sphinx copies sources."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for page in chapters(app.env).values():
-        target = Path(app.outdir) / "_sources" / f"{page.docname}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(chapter_notebook(Path(app.env.doc2path(page.docname)).read_text()))
-
-
-def chapter_notebook(text: str) -> str:
-    """A MyST Markdown chapter as an unexecuted notebook, the same bytes for the same text."""
-    raw = jupytext.reads(text, fmt="md:myst")
-    make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell, "raw": nbformat.v4.new_raw_cell}
-    cells = [
-        make[cell.cell_type](source=cell.source, metadata=cell.metadata, id=f"cell-{position:03d}")
-        for position, cell in enumerate(raw.cells)
-    ]
-    metadata = {
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
-    return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)) + "\n"

@@ -28,12 +28,29 @@
     // Cloned nodes keep mathematics that the page has typeset.
     feedback.replaceChildren(heading, ...why.flatMap((node) => [" ", node.cloneNode(true)]));
     form.dataset.state = state;
+    if (state === "open") return;
+    const detail = { question: form.dataset.question, right: state === "right", first: !form.dataset.tried };
+    if (detail.first) form.dataset.tried = state;
+    form.dispatchEvent(new CustomEvent("quiz-checked", { bubbles: true, detail }));
+    summarise(form.closest(".quiz"));
   });
+
+  // Once every question was tried: how many were right at the first try.
+  function summarise(quiz) {
+    const score = quiz.querySelector(".quiz-score"); // a question on its own, in the review, has none
+    const forms = [...quiz.querySelectorAll(".quiz-question")];
+    if (!score || !forms.every((form) => form.dataset.tried)) return;
+    const right = forms.filter((form) => form.dataset.tried === "right").length;
+    score.textContent = `${right} of ${forms.length} right at the first try.`;
+  }
 
   document.addEventListener("change", (event) => {
     const form = event.target.closest(".quiz-question");
     if (!form) return;
+    const feedback = form.querySelector(".quiz-feedback");
     delete form.dataset.state;
-    form.querySelector(".quiz-feedback").replaceChildren();
+    // What stands below stays where it is, until the next answer says otherwise.
+    feedback.style.minHeight = `${feedback.offsetHeight}px`;
+    feedback.replaceChildren();
   });
 })();

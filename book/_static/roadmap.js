@@ -1,0 +1,72 @@
+// The roadmap: colours from the reader's progress, and what a topic rests on when one points at it.
+(() => {
+  const progress = window.courseProgress;
+
+  function colour() {
+    const state = progress.load();
+    for (const box of document.querySelectorAll(".map a.written")) {
+      const now = progress.stateOf(box.dataset.topic, state);
+      if ((box.dataset.progress || "") === now) continue;
+      box.dataset.progress = now;
+      box.dataset.label ??= box.getAttribute("aria-label");
+      box.setAttribute("aria-label", now ? `${box.dataset.label} You have ${now === "read" ? "read" : "begun"} it.` : box.dataset.label);
+    }
+    for (const part of document.querySelectorAll(".parts li")) {
+      const stems = part.dataset.stems.split(" ").filter(Boolean);
+      const read = stems.filter((stem) => state.chapters[stem]).length;
+      part.querySelector(".part-bar span").style.width = `${(100 * read) / Number(part.dataset.topics)}%`;
+      part.querySelector(".part-done").textContent = read ? `${read} read, ` : "";
+    }
+  }
+
+  function setUp(map, trace) {
+    const boxes = new Map([...map.querySelectorAll("a")].map((box) => [box.dataset.topic, box]));
+    const lines = [...map.querySelectorAll(".map-lines path")];
+    const invitation = trace.textContent;
+
+    // All that a topic rests on, directly or not.
+    function before(topic, found = new Set()) {
+      for (const line of lines) {
+        if (line.dataset.to !== topic || found.has(line.dataset.from)) continue;
+        found.add(line.dataset.from);
+        before(line.dataset.from, found);
+      }
+      return found;
+    }
+
+    function show(topic) {
+      const rests = before(topic);
+      const unlocks = new Set(lines.filter((line) => line.dataset.from === topic).map((line) => line.dataset.to));
+      map.classList.add("tracing");
+      for (const [name, box] of boxes) {
+        box.classList.toggle("on", name === topic || rests.has(name));
+        box.classList.toggle("next", unlocks.has(name));
+      }
+      for (const line of lines) {
+        const { from, to } = line.dataset;
+        line.classList.toggle("on", rests.has(from) && (to === topic || rests.has(to)));
+        line.classList.toggle("next", from === topic);
+      }
+      const title = boxes.get(topic).getAttribute("aria-label").split(/[,.] /)[0];
+      trace.textContent = `${title} rests on ${rests.size} ${rests.size === 1 ? "topic" : "topics"} and unlocks ${unlocks.size}.`;
+    }
+
+    function hide() {
+      map.classList.remove("tracing");
+      for (const element of [...boxes.values(), ...lines]) element.classList.remove("on", "next");
+      trace.textContent = invitation;
+    }
+
+    const topicOf = (event) => event.target.closest?.("a[data-topic]")?.dataset.topic;
+    map.addEventListener("pointerover", (event) => topicOf(event) && show(topicOf(event)));
+    map.addEventListener("pointerleave", hide);
+    map.addEventListener("focusin", (event) => topicOf(event) && show(topicOf(event)));
+    map.addEventListener("focusout", hide);
+  }
+
+  for (const roadmap of document.querySelectorAll(".roadmap")) {
+    for (const map of roadmap.querySelectorAll(".map")) setUp(map, roadmap.querySelector(".map-trace"));
+  }
+  document.addEventListener("course-progress", colour);
+  colour();
+})();

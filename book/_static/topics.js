@@ -1,0 +1,31 @@
+// The index of topics: as one types, only entries that hold every word stay.
+(() => {
+  const query = document.querySelector("#topics-query");
+  const count = document.querySelector(".topics-count");
+  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const groups = [...document.querySelectorAll(".topic-group")].map((group) => ({
+    group,
+    items: [...group.querySelectorAll("li")].map((item) => ({ item, text: plain(item.textContent) })),
+  }));
+  const letters = document.querySelector(".topics-letters");
+
+  function filter() {
+    const words = plain(query.value).split(/\s+/).filter(Boolean);
+    let left = 0;
+    for (const { group, items } of groups) {
+      let here = 0;
+      for (const { item, text } of items) {
+        item.hidden = !words.every((word) => text.includes(word));
+        here += item.hidden ? 0 : 1;
+      }
+      group.hidden = !here;
+      left += here;
+    }
+    letters.hidden = words.length > 0;
+    count.textContent = `${left} ${left === 1 ? "entry" : "entries"}`;
+  }
+
+  query.addEventListener("input", filter);
+  document.documentElement.classList.add("topics-js");
+  filter(); // a browser that comes back to the page restores what was typed
+})();
