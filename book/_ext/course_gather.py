@@ -98,9 +98,10 @@ def _theorems(doctree: nodes.document) -> Iterator[Place]:
         title = next((child for child in node.children if isinstance(child, nodes.title)), None)
         if title is not None and title.astext().strip():
             children = [child.deepcopy() for child in title.children]
-            for index, cut in ((0, lambda text: text.lstrip().removeprefix("(")), (-1, lambda text: text.rstrip().removesuffix(")"))):
-                if isinstance(children[index], nodes.Text):
-                    children[index] = nodes.Text(cut(str(children[index])))
+            if isinstance(children[0], nodes.Text):
+                children[0] = nodes.Text(str(children[0]).lstrip().removeprefix("("))
+            if isinstance(children[-1], nodes.Text):
+                children[-1] = nodes.Text(str(children[-1]).rstrip().removesuffix(")"))
             yield _place(node["type"], children, node["ids"][0])
 
 

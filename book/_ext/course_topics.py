@@ -113,7 +113,7 @@ def _papers(app: Sphinx, docname: str) -> Iterator[Entry]:
     env = app.env
     library = parse_file(str(Path(app.srcdir) / "book" / "references.bib")).entries
     cited: dict[str, set[str]] = defaultdict(set)
-    for reference in env.get_domain("cite").citation_refs:  # type: ignore[attr-defined]
+    for reference in env.get_domain("cite").citation_refs:
         for target in reference.targets:
             cited[target.key].add(reference.docname)
     for key, places in cited.items():
