@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -177,17 +181,40 @@ def test_a_need_that_nothing_knows_stops_the_build(tiny_book: TinyBook) -> None:
 # Notebooks that run alone
 
 
+USES = """
+```{code-cell} ipython3
+explore(lambda beta: plt.plot([0, beta]), alt="a line", beta=[0.0, 0.9])
+ledger([dict(source="x", says="y", value=1.0, gives=1.0, tolerance=0.0)])
+quiz([dict(question=str(n), answers=[dict(answer="a", correct=True, feedback="f"), dict(answer="b", correct=False, feedback="f")])
+      for n in range(3)])
+import book.plotting
+print(book.plotting.__file__)
+```
+"""
+
+
 def test_a_downloaded_chapter_runs_in_an_empty_folder(tmp_path: Path) -> None:
-    """The checkout is taken off Python's path, as on a machine that has only the packages."""
-    stem = COURSE.stems[0]
-    notebook = nbformat.reads(chapter_notebook(COURSE.chapter(stem).read_text(), COURSE.root), as_version=4)
+    """The first cells of a real chapter and every helper, with the checkout off Python's path, as where only packages are installed."""
+    text = COURSE.chapter(COURSE.stems[0]).read_text()
+    head = text[: text.index("```\n", text.index("```{code-cell}") + 4) + 4]
+    notebook = nbformat.reads(chapter_notebook(head + USES, COURSE.root), as_version=4)
     hide = "import pathlib, sys\nsys.path[:] = [p for p in sys.path if not pathlib.Path(p or '.', '_toc.yml').exists()]"
-    end = "import book.plotting\nprint(book.plotting.__file__)"
-    notebook.cells = [nbformat.v4.new_code_cell(hide), *notebook.cells, nbformat.v4.new_code_cell(end)]
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(hide))
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    where = notebook.cells[-1].outputs[0]["text"]
+    where = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
+    assert where.endswith("plotting.py\n")
     assert str(COURSE.root) not in where
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stem", COURSE.stems)
+def test_a_downloaded_chapter_brings_every_helper_that_it_imports(stem: str) -> None:
+    code = nbformat.reads(chapter_notebook(COURSE.chapter(stem).read_text(), COURSE.root), as_version=4)
+    first = next(cell.source for cell in code.cells if cell.cell_type == "code")
+    packed = zipfile.ZipFile(io.BytesIO(base64.b64decode(first.split('"""')[1])))
+    imported = {name for cell in code.cells[1:] for name in re.findall(r"^(?:from|import) book\.(\w+)", cell.source, re.MULTILINE)}
+    assert imported
+    assert {f"book/{name}.py" for name in imported} <= set(packed.namelist())
 
 
 def test_a_downloaded_chapter_names_the_packages_that_are_missing() -> None:

@@ -8,9 +8,9 @@ from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
 from autograder import cli
+from autograder.cli.app import console
 from autograder.course import Course
 from autograder.engine import Engine
 from autograder.report import by_task, rows, who_needs_help, write_report
@@ -20,7 +20,7 @@ from autograder.tests.conftest import answered, reference_answers, submit
 
 def run(course: Course, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
     monkeypatch.chdir(course.root)
-    monkeypatch.setattr(cli, "console", Console(width=200, height=50))
+    monkeypatch.setattr(console, "_width", 200)
     result = CliRunner().invoke(cli.main, list(arguments))
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception

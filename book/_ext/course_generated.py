@@ -56,7 +56,8 @@ def add_piece(name: str, piece: Piece) -> None:
 
 def add_card(card: Callable[[Sphinx, str], str]) -> None:
     """Say what markup about other pages a chapter or assignment carries, so that it follows them."""
-    CARDS.append(card)
+    if card not in CARDS:
+        CARDS.append(card)
 
 
 def raw(markup: str) -> nodes.raw:
