@@ -52,6 +52,18 @@ class Course:
         unlisted = sorted(p.stem for p in self.root.glob("solutions/*/*.md") if p.stem == p.parent.name)
         return listed + [stem for stem in unlisted if stem not in listed]
 
+    @cached_property
+    def planned(self) -> dict[str, dict[str, Any]]:
+        """The parts of the course with their planned topics, as `book/roadmap.yml` says."""
+        parts: dict[str, dict[str, Any]] = yaml.safe_load((self.root / "book" / "roadmap.yml").read_text())["parts"]
+        return parts
+
+    @property
+    def topics(self) -> set[str]:
+        """The stems of all topics, written or planned."""
+        planned = {stem for part in self.planned.values() for stem in part["topics"]}
+        return planned | {chapter.stem for chapter in self.chapters}
+
     def select(self, stems: tuple[str, ...] | list[str]) -> list[str]:
         """The given stems, checked; all of them if none is given."""
         for stem in stems:
