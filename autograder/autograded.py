@@ -22,6 +22,8 @@ TAGS = [
     *("s", "span", "strong", "sub", "sup", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "ul"),
 ]
 
+_masters: dict[str, NotebookNode] = {}
+
 
 def graded_notebook(assignment: Assignment, submission: bytes, grade: Grade) -> NotebookNode:
     """What formgrader opens, safe in a browser; from its outputs nbgrader reads exactly the grade's scores."""
@@ -37,10 +39,7 @@ def graded_notebook(assignment: Assignment, submission: bytes, grade: Grade) -> 
 
 def _composed(assignment: Assignment, submission: bytes, grade: Grade) -> NotebookNode:
     """Cells in the master's order, the learner's own extra cells where they stood."""
-    notebook = built_master(assignment)
-    resources: dict[str, Any] = {}
-    for step in (LockCells, ClearSolutions, ClearOutput, ComputeChecksums):
-        notebook, resources = step().preprocess(notebook, resources)
+    notebook = nbformat.from_dict(_prepared(assignment))
     answers, extras = _learner_cells(assignment, submission)
     cells = list(extras.get("", []))
     for cell in notebook.cells:
@@ -55,6 +54,16 @@ def _composed(assignment: Assignment, submission: bytes, grade: Grade) -> Notebo
     notebook.cells = cells
     notebook.metadata["autograder"] = grade.record
     return notebook
+
+
+def _prepared(assignment: Assignment) -> NotebookNode:
+    """The master as nbgrader lays it out before answers are filled in: the same for all its submissions, so made once."""
+    if assignment.hash not in _masters:
+        notebook, resources = built_master(assignment), dict[str, Any]()
+        for step in (LockCells, ClearSolutions, ClearOutput, ComputeChecksums):
+            notebook, resources = step().preprocess(notebook, resources)
+        _masters[assignment.hash] = notebook
+    return _masters[assignment.hash]
 
 
 def _learner_cells(assignment: Assignment, submission: bytes) -> tuple[dict[str, list[str]], dict[str, list[NotebookNode]]]:

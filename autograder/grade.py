@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from nbgrader.api import Gradebook
 from nbgrader.utils import parse_utc
 
 from autograder.autograded import graded_notebook
 from autograder.course import Course
-from autograder.engine import Engine
-from autograder.gradebook import is_saved, open_gradebook, save_assignment, save_grade
+from autograder.gradebook import Entry, Scores, open_gradebook, save_assignment, save_grades, saved_scores, scores_of
 from autograder.master import Assignment, read_master
 from autograder.release import text_of, write_if_changed
-from autograder.results import CellOutcome, Grade, TaskGrade
-from autograder.submissions import Submission, find_submissions
+from autograder.results import Grade, grade_from_plain
+from autograder.submissions import Submission, digest_of, find_submissions
+
+KEEP_AT = 16
+KEEP_SECONDS = 0.5
+KEEP_BYTES = 32_000_000
+REFUSED = "refused.json"
+
+
+class Driver(Protocol):
+    """What grades notebooks: the engine of this process, or a cluster's."""
+
+    def grade_many(self, jobs: Iterable[tuple[Assignment, bytes]], seed: int = 0) -> Iterator[tuple[int, Grade]]:
+        """Each job's position and grade, as they are done."""
+        ...
 
 
 @dataclass
@@ -35,7 +48,7 @@ class Graded:
 
 def grade_class(
     course: Course,
-    engine: Callable[[], AbstractContextManager[Engine]],
+    driver: Callable[[], AbstractContextManager[Driver]],
     stems: list[str],
     *,
     student: str | None = None,
@@ -54,65 +67,92 @@ def grade_class(
         save_assignment(course, assignment)
     with open_gradebook(course) as gradebook:
         waiting = []
+        saved = saved_scores(gradebook, list(assignments))
         for submission in submissions:
-            assignment = assignments[submission.stem]
+            key = key_of(assignments[submission.stem], seed, digest_of(submission.content), submission.timestamp)
             known = None if again else earlier_grade(course, submission.student, submission.stem)
-            key = key_of(submission, assignment, seed)
             if submission.problem:
                 _refuse(course, submission, key, submission.problem)
                 yield Graded(submission.student, submission.stem, None, submission.problem)
-            elif known and known.record.get("key") == key and is_saved(gradebook, submission.student, known):
+            elif known and known.record.get("key") == key and _is_kept(course, submission, known, saved):
                 yield _line(submission, known, fresh=False)
             elif not again and _refused(course, submission, key):
                 yield Graded(submission.student, submission.stem, None, refusal(course, submission.student, submission.stem))
             else:
                 waiting.append(submission)
         if waiting:
-            yield from _grade_waiting(course, engine, gradebook, assignments, waiting, seed, progress)
+            with driver() as running:
+                yield from _Run(course, gradebook, assignments, seed).grade(running, waiting, progress)
 
 
-def _grade_waiting(
-    course: Course,
-    engine: Callable[[], AbstractContextManager[Engine]],
-    gradebook: Gradebook,
-    assignments: dict[str, Assignment],
-    waiting: list[Submission],
-    seed: int,
-    progress: Callable[[int, int], None],
-) -> Iterator[Graded]:
-    jobs = [(assignments[s.stem], s.content) for s in waiting]
-    with engine() as running:
-        for done, (index, grade) in enumerate(running.grade_many(jobs, seed=seed), start=1):
-            submission = waiting[index]
-            if submission.remark:
-                grade.problems.insert(0, submission.remark)
+class _Run:
+    """Grading what waits. Finished grades are kept a few at a time, as a transaction costs as much for many as for one."""
+
+    def __init__(self, course: Course, gradebook: Gradebook, assignments: dict[str, Assignment], seed: int) -> None:
+        self.course, self.gradebook, self.assignments, self.seed = course, gradebook, assignments, seed
+        self.contents: dict[int, bytes] = {}  # of the submissions on their way
+        self.finished: list[tuple[Submission, bytes, Grade]] = []
+        self.kept = time.monotonic()
+
+    def grade(self, driver: Driver, waiting: list[Submission], progress: Callable[[int, int], None]) -> Iterator[Graded]:
+        """A line for each, once its grade is kept."""
+        for done, (index, grade) in enumerate(driver.grade_many(self._jobs(waiting), seed=self.seed), start=1):
+            if waiting[index].remark:
+                grade.problems.insert(0, str(waiting[index].remark))
+            self.finished.append((waiting[index], self.contents.pop(index), grade))
+            if self._full() or done == len(waiting):
+                lines = self._keep()
+                progress(done, len(waiting))
+                yield from lines
+
+    def _full(self) -> bool:
+        """Whether it is time to keep what is finished."""
+        held = sum(len(content) for _, content, _ in self.finished)
+        return len(self.finished) >= KEEP_AT or held > KEEP_BYTES or time.monotonic() - self.kept > KEEP_SECONDS
+
+    def _jobs(self, waiting: list[Submission]) -> Iterator[tuple[Assignment, bytes]]:
+        for index, submission in enumerate(waiting):
+            self.contents[index] = submission.content
+            yield self.assignments[submission.stem], self.contents[index]
+
+    def _keep(self) -> list[Graded]:
+        """Notebooks to the disk, then scores to the gradebook, then the marks that they are whole."""
+        batch, self.finished, entries, marks = self.finished, [], [], []
+        for submission, content, grade in batch:
+            assignment = self.assignments[submission.stem]
+            key = key_of(assignment, self.seed, digest_of(content), submission.timestamp)
             if not grade.gradable:
-                _refuse(course, submission, key_of(submission, assignments[submission.stem], seed), grade.reason or "not a notebook")
+                _refuse(self.course, submission, key, grade.reason or "not a notebook")
             elif not grade.infrastructure_error:
-                _keep(course, gradebook, assignments[submission.stem], submission, grade, seed)
-            progress(done, len(jobs))
-            yield _line(submission, grade, fresh=True)
+                grade.record["key"] = key
+                marks.append((_write_notebook(self.course, assignment, submission, content, grade), grade))
+                entries.append(Entry(submission.student, grade, _parsed(submission.timestamp)))
+        save_grades(self.gradebook, entries)
+        for folder, grade in marks:
+            write_if_changed(folder / "grade.json", json.dumps(asdict(grade), indent=1) + "\n", durable=True)
+            (folder / REFUSED).unlink(missing_ok=True)
+        self.kept = time.monotonic()
+        return [_line(submission, grade, fresh=True) for submission, _, grade in batch]
 
 
-def _keep(
-    course: Course, gradebook: Gradebook, assignment: Assignment, submission: Submission, grade: Grade, seed: int
-) -> None:
-    grade.record["key"] = key_of(submission, assignment, seed)
-    notebook = graded_notebook(assignment, submission.content, grade)
+def _write_notebook(course: Course, assignment: Assignment, submission: Submission, content: bytes, grade: Grade) -> Path:
     path = course.autograded(submission.student, submission.stem)
-    marker = path.with_name("grade.json")
-    write_if_changed(path, text_of(notebook))
     for name, text in (("timestamp.txt", submission.timestamp), ("submission_secret.txt", submission.secret)):
         if text:
             write_if_changed(path.with_name(name), text)
-    save_grade(gradebook, submission.student, grade, _parsed(submission.timestamp))
-    write_if_changed(marker, json.dumps(asdict(grade), indent=1) + "\n")
-    refusal_file(course, submission.student, submission.stem).unlink(missing_ok=True)
+    write_if_changed(path, text_of(graded_notebook(assignment, content, grade)), durable=True)
+    return path.parent
+
+
+def _is_kept(course: Course, submission: Submission, grade: Grade, saved: dict[tuple[str, str], Scores]) -> bool:
+    """Whether both the gradebook and the autograded notebook of a grade are there."""
+    here = saved.get((submission.student, submission.stem)) == scores_of(grade)
+    return here and course.autograded(submission.student, submission.stem).exists()
 
 
 def refusal_file(course: Course, student: str, stem: str) -> Path:
     """Why the latest submission is not gradable; absent if it is. An earlier grade stays beside it."""
-    return course.autograded(student, stem).with_name("refused.json")
+    return course.autograded(student, stem).with_name(REFUSED)
 
 
 def _refuse(course: Course, submission: Submission, key: str, reason: str) -> None:
@@ -122,13 +162,18 @@ def _refuse(course: Course, submission: Submission, key: str, reason: str) -> No
 
 def _refused(course: Course, submission: Submission, key: str) -> bool:
     """Whether these very bytes were refused before."""
-    path = refusal_file(course, submission.student, submission.stem)
-    return path.exists() and json.loads(path.read_text())["key"] == key
+    return _read_refusal(course, submission.student, submission.stem).get("key") == key
 
 
 def refusal(course: Course, student: str, stem: str) -> str | None:
-    path = refusal_file(course, student, stem)
-    return str(json.loads(path.read_text())["reason"]) if path.exists() else None
+    return _read_refusal(course, student, stem).get("reason")
+
+
+def _read_refusal(course: Course, student: str, stem: str) -> dict[str, str]:
+    try:
+        return dict(json.loads(refusal_file(course, student, stem).read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 def _line(submission: Submission, grade: Grade, *, fresh: bool) -> Graded:
@@ -139,21 +184,17 @@ def _line(submission: Submission, grade: Grade, *, fresh: bool) -> Graded:
     return Graded(submission.student, submission.stem, grade, "; ".join(grade.problems) or None, fresh)
 
 
-def key_of(submission: Submission, assignment: Assignment, seed: int) -> str:
+def key_of(assignment: Assignment, seed: int, digest: str, timestamp: str | None) -> str:
     """What a grade depends on: the same key, the same grade."""
-    digest = hashlib.sha256(submission.content).hexdigest()
-    return f"{digest}:{assignment.hash}:{seed}:{submission.timestamp or ''}"
+    return f"{digest}:{assignment.hash}:{seed}:{timestamp or ''}"
 
 
 def earlier_grade(course: Course, student: str, stem: str) -> Grade | None:
     """The grade that an earlier run kept whole, or None."""
     path = course.autograded(student, stem).with_name("grade.json")
     try:
-        data = json.loads(path.read_text())
-        tasks = [TaskGrade(**task) for task in data.pop("tasks")]
-        cells = {name: CellOutcome(**cell) for name, cell in data.pop("cells").items()}
-        return Grade(tasks=tasks, cells=cells, **data)
-    except (OSError, ValueError, TypeError, KeyError):
+        return grade_from_plain(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

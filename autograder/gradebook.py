@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader import api as tables
+from nbgrader.api import Gradebook, MissingEntry, new_uuid
 from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearOutput,
@@ -20,19 +23,22 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 from nbgrader.utils import parse_utc
-from sqlalchemy.exc import SAWarning
+from sqlalchemy import event, insert, select, update
+from sqlalchemy.exc import DBAPIError, SAWarning
+from sqlalchemy.orm import Session
 
-from autograder.course import Course
+from autograder.course import Course, CourseError
 from autograder.master import Assignment
 from autograder.release import built_master
 from autograder.results import Grade
 
 URL_VARIABLE = "AUTOGRADER_DB_URL"
+DATABASE = "gradebook.db"
 
 
 def database_url(course: Course) -> str:
     """Where the grades are: `AUTOGRADER_DB_URL` (PostgreSQL, say), else SQLite in the checkout."""
-    return os.environ.get(URL_VARIABLE) or f"sqlite:///{course.root / 'gradebook.db'}"
+    return os.environ.get(URL_VARIABLE) or f"sqlite:///{course.root / DATABASE}"
 
 
 @contextmanager
@@ -40,8 +46,39 @@ def open_gradebook(course: Course) -> Iterator[Gradebook]:
     """nbgrader's gradebook of this checkout, closed at the end."""
     _tools_on_path()
     warnings.filterwarnings("ignore", category=SAWarning, message="Object of type .* not in session")  # nbgrader's own
-    with Gradebook(database_url(course)) as gradebook:
+    if URL_VARIABLE not in os.environ and not (course.root / DATABASE).exists():
+        _create_whole(course.root / DATABASE)
+    with _refusals(), Gradebook(database_url(course)) as gradebook:
+        if gradebook.engine.dialect.name == "sqlite":
+            gradebook.db.remove()
+            gradebook.engine.dispose()
+            event.listen(gradebook.engine, "connect", _survive_power_loss)
         yield gradebook
+
+
+def _create_whole(path: Path) -> None:
+    """Make the database beside its place: nbgrader creates it in several transactions, and half of them would stay half."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with Gradebook(f"sqlite:///{temporary}"):
+        pass
+    with suppress(FileExistsError):  # somebody else was faster; theirs may hold grades already
+        os.link(temporary, path)
+    temporary.unlink()
+
+
+def _survive_power_loss(connection: Any, _record: Any) -> None:
+    """EXTRA syncs the folder, too, once the journal is deleted: a transaction that was committed is not rolled back by a power cut."""
+    connection.execute("PRAGMA synchronous=EXTRA")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a database says when it is locked, away or not one, in a line."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise CourseError(f"the gradebook can't be used ({reason}); see to the database, then run the command again") from error
 
 
 def _tools_on_path() -> None:
@@ -63,31 +100,140 @@ def save_assignment(course: Course, assignment: Assignment, duedate: datetime | 
         notebook, resources = step().preprocess(notebook, resources)
 
 
-def save_grade(gradebook: Gradebook, student: str, grade: Grade, timestamp: str | None) -> None:
-    """Write one submission's scores; a score given by hand stays, and is marked for another look."""
-    gradebook.update_or_create_student(student)
-    submission = gradebook.update_or_create_submission(
-        grade.stem, student, **({"timestamp": timestamp} if timestamp else {})
+@dataclass(frozen=True)
+class Entry:
+    """One submission's scores on their way into the gradebook; `timestamp` is when it was handed in, if that is known."""
+
+    student: str
+    grade: Grade
+    timestamp: str | None = None
+
+
+def save_grades(gradebook: Gradebook, entries: Sequence[Entry]) -> None:
+    """Write submissions' scores in one transaction; a score given by hand stays, and is marked for another look.
+
+    What nbgrader's `update_or_create_submission` and `SaveAutoGrades` do in three transactions and some thirty queries for each.
+
+    """
+    session = gradebook.db
+    _add_students(session, sorted({entry.student for entry in entries}))
+    for stem in sorted({entry.grade.stem for entry in entries}):
+        _save_assignment_grades(session, _Cells.of(session, stem), {e.student: e for e in entries if e.grade.stem == stem})
+    session.commit()
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """An assignment's rows: its own id, its notebook's, and those of its cells by name."""
+
+    assignment: str
+    notebook: str
+    grades: dict[str, str]
+    solutions: dict[str, str]
+
+    @classmethod
+    def of(cls, session: Session, stem: str) -> _Cells:
+        assignment, notebook = session.execute(
+            select(tables.Assignment.id, tables.Notebook.id).join(tables.Notebook.assignment).where(tables.Assignment.name == stem)
+        ).one()
+        found: list[dict[str, str]] = [
+            {row.name: row.id for row in session.execute(select(kind.name, kind.id).where(kind.notebook_id == notebook))}
+            for kind in (tables.GradeCell, tables.SolutionCell)
+        ]
+        return cls(assignment, notebook, *found)
+
+
+def _add_students(session: Session, students: list[str]) -> None:
+    known = set(session.scalars(select(tables.Student.id).where(tables.Student.id.in_(students))))
+    _insert(session, tables.Student, [{"id": student} for student in students if student not in known])
+
+
+def _save_assignment_grades(session: Session, cells: _Cells, entries: dict[str, Entry]) -> None:
+    notebooks = _submitted_notebooks(session, cells, entries)
+    graded = _rows(session, tables.Grade, notebooks, tables.Grade.manual_score)
+    commented = _rows(session, tables.Comment, notebooks, tables.Comment.auto_comment)
+    scores: list[dict[str, Any]] = []
+    comments: list[dict[str, Any]] = []
+    for student, entry in entries.items():
+        notebook = notebooks[student]
+        for task in entry.grade.tasks:
+            key = (notebook, cells.grades[task.test_id])
+            row, manual = graded.get(key, (None, None))
+            scores.append(_row(row, key, auto_score=task.score, needs_manual_grade=manual is not None))
+        untouched = {task.name for task in entry.grade.tasks if task.status in ("not_attempted", "missing")}
+        for name, cell in cells.solutions.items():
+            row, before = commented.get((notebook, cell), (None, None))
+            comment = "No response." if name in untouched else None
+            if row is None or comment != before:
+                comments.append(_row(row, (notebook, cell), auto_comment=comment))
+    for table, rows in ((tables.Grade, scores), (tables.Comment, comments)):
+        _insert(session, table, [row for row in rows if "id" not in row])
+        known = [row for row in rows if "id" in row]
+        if known:
+            session.execute(update(table), known)
+
+
+def _submitted_notebooks(session: Session, cells: _Cells, entries: dict[str, Entry]) -> dict[str, str]:
+    """Each student's submitted notebook in the gradebook, made where there is none."""
+    submitted, notebook = tables.SubmittedAssignment, tables.SubmittedNotebook
+    known = session.execute(
+        select(submitted.student_id, submitted.id, notebook.id)
+        .join(notebook, notebook.assignment_id == submitted.id)
+        .where(submitted.assignment_id == cells.assignment, submitted.student_id.in_(list(entries)))
+    ).all()
+    times = {s: parse_utc(e.timestamp) for s, e in entries.items() if e.timestamp}
+    found = {student: notebook_id for student, _, notebook_id in known}
+    stamped = [{"id": identity, "timestamp": times[student]} for student, identity, _ in known if student in times]
+    if stamped:
+        session.execute(update(submitted), stamped)
+    new = {student: (new_uuid(), new_uuid()) for student in entries if student not in found}
+    _insert(
+        session,
+        submitted,
+        [{"id": i, "assignment_id": cells.assignment, "student_id": s, "timestamp": times.get(s)} for s, (i, _) in new.items()],
     )
-    scores = {task.test_id: task.score for task in grade.tasks}
-    untouched = {task.name for task in grade.tasks if task.status in ("not_attempted", "missing")}
-    for notebook in submission.notebooks:
-        for row in notebook.grades:
-            row.auto_score = scores[row.cell.name]
-            row.needs_manual_grade = row.manual_score is not None
-        for comment in notebook.comments:
-            comment.auto_comment = "No response." if comment.cell.name in untouched else None
-    gradebook.db.commit()
+    _insert(session, notebook, [{"id": n, "assignment_id": i, "notebook_id": cells.notebook} for i, n in new.values()])
+    return found | {student: identity for student, (_, identity) in new.items()}
 
 
-def is_saved(gradebook: Gradebook, student: str, grade: Grade) -> bool:
-    """Whether the gradebook holds exactly these scores."""
-    try:
-        notebook = gradebook.find_submission_notebook(grade.stem, grade.stem, student)
-    except MissingEntry:
-        return False
-    scores = {task.test_id: task.score for task in grade.tasks}
-    return {row.cell.name: row.auto_score for row in notebook.grades} == scores
+def _rows(session: Session, table: Any, notebooks: dict[str, str], column: Any) -> dict[tuple[str, str], tuple[str, Any]]:
+    """The rows that submitted notebooks have, by notebook and cell: their id and one column."""
+    query = select(table.notebook_id, table.cell_id, table.id, column).where(table.notebook_id.in_(list(notebooks.values())))
+    return {(notebook, cell): (identity, value) for notebook, cell, identity, value in session.execute(query)}
+
+
+def _row(identity: str | None, key: tuple[str, str], **values: Any) -> dict[str, Any]:
+    """A row to update where it has an id, to insert where it has none yet."""
+    return values | ({"id": identity} if identity else {"notebook_id": key[0], "cell_id": key[1]})
+
+
+def _insert(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(table), rows)
+
+
+Scores = dict[str, float | None]
+
+
+def saved_scores(gradebook: Gradebook, stems: Sequence[str]) -> dict[tuple[str, str], Scores]:
+    """What the gradebook holds of these assignments: (student, stem) → test cell → score given by the engine."""
+    found: dict[tuple[str, str], Scores] = {}
+    query = (
+        select(tables.SubmittedAssignment.student_id, tables.Assignment.name, tables.GradeCell.name, tables.Grade.auto_score)
+        .join(tables.SubmittedNotebook, tables.Grade.notebook_id == tables.SubmittedNotebook.id)
+        .join(tables.SubmittedAssignment, tables.SubmittedNotebook.assignment_id == tables.SubmittedAssignment.id)
+        .join(tables.Assignment, tables.SubmittedAssignment.assignment_id == tables.Assignment.id)
+        .join(tables.GradeCell, tables.Grade.cell_id == tables.GradeCell.id)
+        .where(tables.Assignment.name.in_(stems))
+    )
+    for student, stem, cell, score in gradebook.db.execute(query):
+        found.setdefault((student, stem), {})[cell] = score
+    return found
+
+
+def scores_of(grade: Grade) -> Scores:
+    """A grade as the gradebook holds it."""
+    return {task.test_id: task.score for task in grade.tasks}
 
 
 def set_due(course: Course, stem: str, duedate: str) -> None:

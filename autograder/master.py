@@ -82,7 +82,11 @@ class Assignment:
 
 def read_master(path: Path) -> Assignment:
     """Read and check a master; raise `MasterError` naming what to mend."""
-    text = path.read_text()
+    return parse_master(path.read_text(), path)
+
+
+def parse_master(text: str, path: Path) -> Assignment:
+    """A master from its text; `path` gives its stem, and where a mistake is said to be."""
     notebook = _normalised(jupytext.reads(text, fmt="md:myst"), path)
     tasks = tuple(_tasks(notebook, path))
     return Assignment(path.stem, path, notebook, tasks, hashlib.sha256(text.encode()).hexdigest())

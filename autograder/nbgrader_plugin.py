@@ -30,7 +30,7 @@ from autograder.course import Course, CourseError
 from autograder.master import Assignment, read_master
 from autograder.release import built_master, text_of, write_if_changed
 from autograder.results import Grade
-from autograder.submissions import read_submission
+from autograder.submissions import digest_of, read_submission
 
 if TYPE_CHECKING:
     from autograder.engine import Engine
@@ -75,14 +75,15 @@ class GradeWithEngine(NbGraderPreprocessor):
         if submission.problem:
             raise CourseError(f"{student}, {stem}: not gradable: {submission.problem}")
         assignment, seed = read_master(course.master(stem)), int(os.environ.get(SEED_VARIABLE, "0"))
-        grade = _grade(assignment, submission.content, seed)
+        content = submission.content
+        grade = _grade(assignment, content, seed)
         if not grade.gradable:
             raise CourseError(f"{student}, {stem}: not gradable: {grade.reason}")
         for problem in grade.problems:
             self.log.warning("%s, %s: %s", student, stem, problem)
-        grade.record["key"] = key_of(submission, assignment, seed)
+        grade.record["key"] = key_of(assignment, seed, digest_of(content), submission.timestamp)
         write_if_changed(course.autograded(student, stem).with_name(MARKER), json.dumps(asdict(grade), indent=1) + "\n")
-        return graded_notebook(assignment, submission.content, grade), resources
+        return graded_notebook(assignment, content, grade), resources
 
 
 class HideTests(NbGraderPreprocessor):

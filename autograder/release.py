@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import nbformat
@@ -68,15 +69,34 @@ def text_of(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
 
 
-def write_if_changed(path: Path, text: str) -> bool:
-    """Write `text` through a temporary file, so that an interruption leaves the old one whole."""
-    if path.exists() and path.read_text() == text:
+def write_if_changed(path: Path, text: str, *, durable: bool = False) -> bool:
+    """Write `text` through a temporary file, so that an interruption leaves the old one whole.
+
+    With `durable` the text, and the name under which it is found, are on the disk when this returns: without that, a power cut
+    shortly after could leave the new name with no content, as a file system may write the two in either order.
+    """
+    content = text.encode()
+    if path.exists() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text)
+    with temporary.open("wb") as file:
+        file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)
+    if durable:
+        _sync_folder(path.parent)
     return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def edited_by_hand(path: Path) -> bool:

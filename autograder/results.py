@@ -59,3 +59,15 @@ class Grade:
     def infrastructure_error(self) -> bool:
         """Whether the grader, not the learner, failed: such a run must never be written down as a zero."""
         return any(task.status == "infrastructure" for task in self.tasks)
+
+
+def grade_from_plain(data: dict[str, Any]) -> Grade:
+    """A grade from what `dataclasses.asdict` made of it, as JSON gives it back.
+
+    Raises:
+        TypeError, KeyError, AttributeError: if it is not one.
+    """
+    rest = dict(data)
+    tasks = [TaskGrade(**task) for task in rest.pop("tasks")]
+    cells = {name: CellOutcome(**cell) for name, cell in rest.pop("cells").items()}
+    return Grade(tasks=tasks, cells=cells, **rest)

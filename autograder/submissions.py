@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +17,29 @@ class Submission:
     """One student's notebook for one assignment; `problem` says why its file can't be read at all.
 
     `timestamp` and `secret` are what nbgrader's `submit` lays beside it; feedback finds its way back by the secret.
+    The notebook itself is read when it is needed: a class of thousands does not fit into memory at once.
     """
 
     student: str
     stem: str
-    content: bytes = b""
+    path: Path | None = None
     timestamp: str | None = None
     secret: str | None = None
     remark: str | None = None
     problem: str | None = None
+
+    @property
+    def content(self) -> bytes:
+        """The bytes that were handed in; none if the file is gone."""
+        try:
+            return _bytes(self.path) if self.path else b""
+        except OSError:
+            return b""
+
+
+def digest_of(content: bytes) -> str:
+    """What a submission is known by in grades."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def find_submissions(course: Course, stems: list[str]) -> list[Submission]:
@@ -58,12 +74,15 @@ def read_submission(folder: Path, student: str, stem: str) -> Submission:
         return refused(f"{path.name} is not a regular file; ask the student to submit again")
     if path.stat().st_size > MAXIMUM_BYTES:
         return refused(f"larger than {MAXIMUM_BYTES // 10**6} MB; ask the student to clear the outputs and submit again")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        return refused(f"can't be read ({error.strerror}); mend the file's permissions")
+    if not os.access(path, os.R_OK):
+        return refused("can't be read; mend the file's permissions")
     remark = None if path.stem == stem else f"the notebook was named {path.name}; it was graded as {stem}.ipynb"
-    return Submission(student, stem, content, timestamp, secret, remark)
+    return Submission(student, stem, path, timestamp, secret, remark)
+
+
+def _bytes(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        return file.read(MAXIMUM_BYTES)
 
 
 def _line(path: Path) -> str | None:

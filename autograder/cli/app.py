@@ -72,8 +72,10 @@ def grade_all(course: Course, stems: list[str], *, student: str | None = None, a
         def advance(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        lines = list(grade_class(course, Engine, stems, student=student, again=again, seed=seed, progress=advance))
-    return sum(line.fresh for line in lines), len(lines)
+        fresh = total = 0
+        for line in grade_class(course, Engine, stems, student=student, again=again, seed=seed, progress=advance):
+            fresh, total = fresh + line.fresh, total + 1
+    return fresh, total
 
 
 def write_feedback(course: Course, stems: list[str], *, student: str | None = None, again: bool = False) -> int:

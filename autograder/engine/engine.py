@@ -10,7 +10,6 @@ import platform
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.engine import sandbox
@@ -25,7 +24,7 @@ from autograder.results import Grade, TaskGrade
 if TYPE_CHECKING:
     from autograder.master import Assignment
 
-ATTEMPTS = 2
+ATTEMPTS = 3
 FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
 
 
@@ -38,6 +37,7 @@ class Engine:
         self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or "namespaces")
         self._host = ZygoteHost(self.level, self.limits)
         self._blueprints: dict[str, Blueprint] = {}
+        self._abandoned = False
 
     def __enter__(self) -> Engine:
         self._host.start()
@@ -65,20 +65,32 @@ class Engine:
         plan = plan_sources(self._blueprint(assignment), sources)
         return self._grade(assignment, plan, seed, self._record(assignment, digest), tasks)
 
-    def grade_many(self, jobs: Iterable[tuple[Assignment, bytes]], seed: int = 0, workers: int = 1) -> Iterator[tuple[int, Grade]]:
-        """Grade many notebooks; yields (position, grade) as they are done. Few jobs are held at a time, however many there are."""
-        with ThreadPoolExecutor(max(workers, 1)) as pool:
-            pending: dict[Future[Grade], int] = {}
-            try:
-                for index, (assignment, notebook) in enumerate(jobs):
-                    pending[pool.submit(self.grade, assignment, notebook, seed)] = index
-                    if len(pending) > 2 * workers:
-                        yield from self._finished(pending)
-                while pending:
+    def grade_many(
+        self, jobs: Iterable[tuple[Assignment, bytes]], seed: int = 0, workers: int | None = None
+    ) -> Iterator[tuple[int, Grade]]:
+        """Grade many notebooks; yields (position, grade) as they are done. Few jobs are held at a time, however many there are.
+
+        `workers` submissions are graded at once: one a core if not given. Stopping early (Ctrl-C, or closing the iterator) ends
+        what is being graded at once.
+        """
+        workers = workers or usable_cores()
+        pool = ThreadPoolExecutor(workers)
+        pending: dict[Future[Grade], int] = {}
+        whole = False
+        try:
+            for index, (assignment, notebook) in enumerate(jobs):
+                pending[pool.submit(self.grade, assignment, notebook, seed)] = index
+                if len(pending) > 4 * workers:
                     yield from self._finished(pending)
-            finally:
-                for future in pending:
-                    future.cancel()
+            while pending:
+                yield from self._finished(pending)
+            whole = True
+        finally:
+            if not whole:  # end what runs, so that nobody waits for it; the next grade starts the zygote anew
+                self._abandoned = True
+                self._host.kill()
+            pool.shutdown(cancel_futures=True)
+            self._abandoned = False
 
     @staticmethod
     def _finished(pending: dict[Future[Grade], int]) -> Iterator[tuple[int, Grade]]:
@@ -97,23 +109,24 @@ class Engine:
         started = time.perf_counter()
         for attempt in range(1, ATTEMPTS + 1):
             try:
+                self._revive()
                 with Session(self._host, self._blueprint(assignment), plan, seed) as session:
                     session.run({t.test_id for t in chosen})
                 grade.tasks = task_grades(chosen, plan, session)
                 grade.cells = cell_outcomes(plan, session, grade.tasks)
                 break
             except InfrastructureError as error:
-                self._revive()
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or self._abandoned:
                     grade.tasks = [
                         TaskGrade(t.name, t.test_id, 0.0, t.points, "infrastructure", message=f"the grader failed: {error}") for t in chosen
                     ]
+                    break
         grade.record["seconds"] = round(time.perf_counter() - started, 4)
         return grade
 
     def _revive(self) -> None:
         with self._host.lock:
-            if not self._host.alive():
+            if not self._host.alive() and not self._abandoned:
                 self._host.stop()
                 self._host.start()
 
@@ -129,11 +142,17 @@ class Engine:
 
 @functools.lru_cache(maxsize=1)
 def environment_hash() -> str:
-    """A hash of what a result can depend on besides submission, master and seed: Python, the libraries, this engine."""
+    """A hash of what a result can depend on besides submission, master and seed: Python, the libraries, the course's own code."""
     digest = hashlib.sha256(f"{platform.python_version()} {platform.machine()}".encode())
     for name in ("numpy", "scipy", "scikit-learn", "torch", "matplotlib"):
         digest.update(f"{name}=={importlib.metadata.version(name)}".encode())
-    folder = Path(__file__).parent
-    for path in [folder.parent / "checks.py", *sorted(folder.glob("*.py"))]:
-        digest.update(path.read_bytes())
+    for given in sandbox.GIVEN:
+        path = sandbox.ROOT / given
+        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

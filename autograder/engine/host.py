@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +21,8 @@ from autograder.engine.wire import Channel, Closed, FrameTooLarge, send_fds
 
 START_SECONDS = 180.0
 CONTROL_FRAME = 64 * 1024 * 1024
+# The zygote dies with the thread that started it (that is what "parent" means to Linux), so it is started by one that never ends.
+_STARTER = ThreadPoolExecutor(1, "zygote-starter")
 
 
 class InfrastructureError(RuntimeError):
@@ -29,8 +32,8 @@ class InfrastructureError(RuntimeError):
 class Child:
     """A fork of the zygote and the channel to it."""
 
-    def __init__(self, pid: int, channel: Channel) -> None:
-        self.pid, self.channel = pid, channel
+    def __init__(self, pid: int, channel: Channel, zygote: int) -> None:
+        self.pid, self.channel, self.zygote = pid, channel, zygote
 
     def order(self, **fields: Any) -> None:
         self.channel.sock.settimeout(5.0)
@@ -62,12 +65,17 @@ class ZygoteHost:
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.channel: Channel | None = None
+        self.started = 0  # how often: a fork belongs to the zygote it came from
+        self.lost = False
 
     def start(self) -> None:
         """Start the zygote and wait until it has imported everything."""
         ours, theirs = socket.socketpair()
         arguments = ["-m", "autograder.engine.zygote", str(theirs.fileno()), self.level, json.dumps(asdict(self.limits))]
-        self.process = subprocess.Popen(
+        self.started += 1
+        self.lost = False
+        self.process = _STARTER.submit(
+            subprocess.Popen,
             [*sandbox.command(self.level), *arguments],
             env=sandbox.environment(self.level),
             pass_fds=[theirs.fileno()],
@@ -75,7 +83,8 @@ class ZygoteHost:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=None if self.level == "namespaces" else "/",
-        )
+            start_new_session=True,  # Ctrl-C is for the command, which ends the zygote in its own way
+        ).result()
         theirs.close()
         self.channel = Channel(ours)
         ours.settimeout(START_SECONDS)
@@ -100,17 +109,19 @@ class ZygoteHost:
         """A fresh process for a submission."""
         ours, theirs = socket.socketpair()
         with self.lock:
-            answer = self._ask({"op": "fork", "kind": kind, "seed": seed}, theirs)
+            answer, zygote = self._ask({"op": "fork", "kind": kind, "seed": seed}, theirs), self.started
         theirs.close()
         if "error" in answer:
             raise InfrastructureError(f"no process could be started: {answer['error']}")
-        return Child(answer["pid"], Channel(ours, CONTROL_FRAME))
+        return Child(answer["pid"], Channel(ours, CONTROL_FRAME), zygote)
 
-    def end(self, child: Child) -> dict[str, Any]:
-        """Kill a fork and everything it started."""
+    def end(self, child: Child, wait: bool = True) -> dict[str, Any]:
+        """Kill a fork and everything it started; if `wait`, say why it had ended."""
         child.channel.close()
         with self.lock:
-            return self._ask({"op": "end", "pid": child.pid})
+            if child.zygote != self.started:
+                raise InfrastructureError("the zygote died, and its forks with it")
+            return self._ask({"op": "end", "pid": child.pid, "wait": wait})
 
     def _ask(self, order: dict[str, Any], pass_on: socket.socket | None = None) -> dict[str, Any]:
         if self.channel is None:
@@ -121,10 +132,16 @@ class ZygoteHost:
                 send_fds(self.channel.sock, [pass_on.fileno()])
             return dict(PLAIN.loads(self.channel.receive()))
         except (Closed, OSError, TimeoutError) as error:
+            self.lost = True
             raise InfrastructureError("the zygote is gone") from error
 
     def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return self.process is not None and not self.lost and self.process.poll() is None
+
+    def kill(self) -> None:
+        """End the zygote and all its forks now, whoever waits for them."""
+        if self.process is not None:
+            self.process.kill()
 
     def stop(self) -> None:
         if self.channel is not None:

@@ -45,7 +45,7 @@ class Session:
         for child in (self.learner, self.tester):
             if child is not None:
                 with contextlib.suppress(InfrastructureError):
-                    self.host.end(child)
+                    self.host.end(child, wait=False)
         self.learner = self.tester = None
 
     def run(self, only: set[str] | None = None) -> None:

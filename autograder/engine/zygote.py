@@ -83,17 +83,19 @@ class Zygote:
         self.channel, self.limits, self.isolated = channel, limits, isolated
         self.children: dict[int, int] = {}  # pid -> what its resident set was at birth, 0 for tests
         self.reasons: dict[int, str] = {}
+        self.dying: set[int] = set()  # killed, and not waited for yet: taking a process with namespaces down takes milliseconds
 
     def run(self) -> None:
         while True:
-            ready, _, _ = select.select([self.channel.sock], [], [], WATCH_SECONDS if self.children else None)
+            ready, _, _ = select.select([self.channel.sock], [], [], WATCH_SECONDS if self.children or self.dying else None)
+            self.dying = {pid for pid in self.dying if os.waitpid(pid, os.WNOHANG)[0] == 0}
             if not ready:
                 self.watch()
                 continue
             order = PLAIN.loads(self.channel.receive())
             answer: dict[str, Any]
             try:
-                answer = self.fork(order) if order["op"] == "fork" else self.end(order["pid"])
+                answer = self.fork(order) if order["op"] == "fork" else self.end(order["pid"], order["wait"])
             except OSError as error:
                 answer = {"error": str(error)}
             self.channel.send(PLAIN.dumps(answer))
@@ -140,8 +142,8 @@ class Zygote:
 
             test_main(fd, self.limits.output, seed)
 
-    def end(self, pid: int) -> dict[str, Any]:
-        """Kill a fork and all it started; say what it used."""
+    def end(self, pid: int, wait: bool) -> dict[str, Any]:
+        """Kill a fork and all it started; if `wait`, say why it ended and what it used."""
         if pid not in self.children:
             return {"reason": None}
         if not self.isolated and self.children[pid] >= 0:
@@ -149,8 +151,12 @@ class Zygote:
                 os.killpg(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        _pid, status, usage = os.wait4(pid, 0)
         del self.children[pid]
+        if not wait:
+            self.reasons.pop(pid, None)
+            self.dying.add(pid)
+            return {"reason": None}
+        _pid, status, usage = os.wait4(pid, 0)
         return {"reason": self.reasons.pop(pid, None), "status": status, "memory": usage.ru_maxrss * 1024}
 
     def watch(self) -> None:
