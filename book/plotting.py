@@ -196,7 +196,11 @@ def _live(
 
     sliders = {
         name: ipywidgets.SelectionSlider(
-            options=[(number_text(value), value) for value in values], value=first[name], description=labels[name]
+            options=[(number_text(value), value) for value in values],
+            value=first[name],
+            description=labels[name],
+            style={"description_width": "initial"},
+            layout={"width": "min(100%, 32rem)"},
         )
         for name, values in grid.items()
     }

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from book import display as book_display
 from book import plotting
@@ -119,6 +120,13 @@ def test_explore_is_live_without_a_book_build(shown: list[Any], monkeypatch: pyt
     explore(draw, alt="x", beta=[0.0, 0.9], steps=[1, 2], start={"beta": 0.9})
     box = next(output for output in shown if isinstance(output, ipywidgets.VBox))
     assert [(slider.description, slider.value) for slider in box.children[:2]] == [("beta", 0.9), ("steps", 1)]
+    shown.clear()
+    box.children[0].value = 0.0
+    box.children[1].value = 2
+    figures = [output for output in shown if isinstance(output, Figure)]
+    assert [figure.axes[0].lines[0].get_ydata()[1] for figure in figures] == [0.0, 0.0], "drawn anew for each move"
+    box.children[0].value = 0.9
+    assert shown[-1].axes[0].lines[0].get_ydata()[1] == 0.9 * 2
     assert not plt.get_fignums()
 
 
@@ -211,6 +219,17 @@ def test_quiz_brings_its_script_to_jupyterlab(shown: list[Any], monkeypatch: pyt
     quiz(questions(3))
     assert "<style>" in shown[0].data
     assert "courseQuiz" in shown[0].data
+
+
+def test_right_answers_do_not_always_stand_first_and_keep_their_feedback(shown: list[Any]) -> None:
+    quiz(questions(6))
+    keys = re.findall(r'<ul>(<li data-correct="true">.*?</ul>|<li data-correct="false">.*?</ul>)', shown[0].data)
+    assert {key.startswith('<li data-correct="true">') for key in keys} == {True, False}
+    for form in shown[0].data.split("<form")[1:]:
+        choices = re.findall(r"<span>(.*?)</span></label>", form)
+        key = re.findall(r'<li data-correct="(\w+)"><strong>\w+:</strong> (.*?) <span class="quiz-why">(.*?)</span></li>', form)
+        assert [answer for _, answer, _ in key] == choices
+        assert {(correct, why) for correct, _, why in key} == {("true", "why"), ("false", "why not")}
 
 
 def test_several_right_answers_make_check_boxes(shown: list[Any]) -> None:

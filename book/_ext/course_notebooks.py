@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import base64
 import io
+import posixpath
 import re
 import sys
 import textwrap
@@ -20,7 +21,9 @@ from typing import Any
 
 import jupytext
 import nbformat
+from course_plain import Plain
 from course_plan import chapters
+from course_sources import sources_of
 from sphinx.application import Sphinx
 
 HELPER = re.compile(r"^from book\.(\w+) import", re.MULTILINE)
@@ -57,14 +60,24 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
     for page in chapters(app.env).values():
         target = Path(app.outdir) / "_sources" / f"{page.docname}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(chapter_notebook(Path(app.env.doc2path(page.docname)).read_text(), Path(app.srcdir)))
+        target.write_text(chapter_notebook(Path(app.env.doc2path(page.docname)).read_text(), Path(app.srcdir), _plain(app, page.docname)))
 
 
-def chapter_notebook(text: str, root: Path) -> str:
+def _plain(app: Sphinx, docname: str) -> Plain:
+    """The converter for a chapter's text; its links to other files lead to the repository."""
+    options = app.config.html_theme_options
+    base = f"{options.get('repository_url', '')}/blob/{options.get('repository_branch', 'main')}"
+    folder = docname.rpartition("/")[0]
+    number = app.env.toc_secnumbers.get(docname, {}).get("", ())
+    return Plain(".".join(map(str, number)), sources_of(app.env), lambda path: f"{base}/{posixpath.normpath(f'{folder}/{path}')}")
+
+
+def chapter_notebook(text: str, root: Path, plain: Plain | None = None) -> str:
     """A MyST Markdown chapter as an unexecuted notebook that needs nothing else of the course; same text, same bytes.
 
     Args:
         root: the checkout, for its helpers and for the versions that it asks for.
+        plain: turns the chapter's MyST markup into plain Markdown; without it, it stays.
     """
     chapter = jupytext.reads(text, fmt="md:myst")
     make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell, "raw": nbformat.v4.new_raw_cell}
@@ -72,6 +85,12 @@ def chapter_notebook(text: str, root: Path) -> str:
         make[cell.cell_type](source=cell.source, metadata=cell.metadata, id=f"cell-{position:03d}")
         for position, cell in enumerate(chapter.cells)
     ]
+    for cell in cells:
+        if "hide-input" in cell.metadata.get("tags", []):  # JupyterLab folds a cell by this
+            cell.metadata["jupyter"] = {"source_hidden": True}
+    prose = [cell for cell in cells if cell.cell_type == "markdown"]
+    for cell, source in zip(prose, plain.convert([cell.source for cell in prose]) if plain else [], strict=bool(plain)):
+        cell.source = source
     first = next((place for place, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
     source = preamble("\n".join(cell.source for cell in cells if cell.cell_type == "code"), root)
     hidden = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}

@@ -7,15 +7,13 @@ A chapter is a page whose front matter states its hours; its assignment is `exer
 from __future__ import annotations
 
 import html
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
 from course_generated import add_card
 from course_plan import Page, Plan, Topic, chapters, plan_of
+from course_sources import sources_of
 from docutils import nodes
-from pybtex.database import parse_file
 from sphinx.application import Sphinx
 from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
@@ -126,26 +124,11 @@ def _topic(app: Sphinx, page: Page, plan: Plan, stem: str) -> str:
 
 
 def _paper(app: Sphinx, page: Page, key: str) -> str:
-    """A paper as "Kingma 2014", linked to where it can be read, if references.bib says where."""
-    entries = _bibliography(Path(app.srcdir) / "book" / "references.bib")
-    if key not in entries:
+    """A paper as "Kingma and Welling 2014", linked to where it can be read, if references.bib says where."""
+    if (source := sources_of(app.env).get(key)) is None:
         raise ExtensionError(f"{page.docname}: papers names {key!r}, which book/references.bib has not; add it there")
-    entry = entries[key]
-    people = entry.persons.get("author", [])
-    name = " ".join(people[0].last_names) if people else key
-    name = name.replace("{", "").replace("}", "") + (" et al." if len(people) > 2 else "")
-    name = html.escape(f"{name} {entry.fields.get('year', '')}".strip())
-    fields = entry.fields
-    url = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url")
-    if not url and "eprint" in fields:
-        url = f"https://arxiv.org/abs/{fields['eprint']}"
-    title = html.escape(fields.get("title", "").replace("{", "").replace("}", ""))
-    return f'<a href="{html.escape(url)}" title="{title}">{name}</a>' if url else name
-
-
-@lru_cache(maxsize=1)
-def _bibliography(path: Path) -> Any:
-    return parse_file(str(path)).entries
+    name, title = html.escape(source.short), html.escape(source.title)
+    return f'<a href="{html.escape(source.url)}" title="{title}">{name}</a>' if source.url else name
 
 
 def _download(here: str, docname: str, name: str, text: str) -> str:

@@ -8,15 +8,13 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from course_gather import Place, gathered
 from course_generated import add_piece, raw
 from course_plan import plan_of
+from course_sources import sources_of
 from docutils import nodes
-from pybtex.database import parse_file
-from pybtex.richtext import Text
 from sphinx.application import Sphinx
 from sphinx.domains.std import StandardDomain
 
@@ -111,27 +109,15 @@ def _target(app: Sphinx, docname: str, place: Place) -> tuple[str, str]:
 def _papers(app: Sphinx, docname: str) -> Iterator[Entry]:
     """Every cited source, leading to the chapter that cites it."""
     env = app.env
-    library = parse_file(str(Path(app.srcdir) / "book" / "references.bib")).entries
+    library = sources_of(env)
     cited: dict[str, set[str]] = defaultdict(set)
     for reference in env.get_domain("cite").citation_refs:
         for target in reference.targets:
             cited[target.key].add(reference.docname)
     for key, places in cited.items():
-        name = _paper(library[key])
+        name = ", ".join(part for part in library[key][:3] if part)
         citing = tuple((env.titles[place].astext(), app.builder.get_relative_uri(docname, place)) for place in sorted(places))
         yield Entry(PAPERS, _key(name), "paper", (nodes.Text(name),), citing[0][1], citing=citing)
-
-
-def _paper(entry: Any) -> str:
-    """A source as "Kingma and Welling, Auto-Encoding Variational Bayes, 2014"."""
-    people = [_plain(" ".join(person.last_names)) for person in entry.persons.get("author", [])]
-    who = " and ".join(people) if len(people) < 3 else f"{people[0]} et al."
-    parts = (who, _plain(entry.fields.get("title", "")), entry.fields.get("year", ""))
-    return ", ".join(part for part in parts if part)
-
-
-def _plain(latex: str) -> str:
-    return str(Text.from_latex(latex))
 
 
 def _entry(kind: str, name: str, title: tuple[nodes.Node, ...], uri: str, where: str) -> Entry:

@@ -62,15 +62,6 @@ def causal_zero_is_default(n_q, n_k=None):
     return np.tri(n_q, n_k, n_k - n_q, dtype=bool)
 
 
-@wrong("causal_mask", caught_by="test_masks", section="attention-masks",
-       misconception="np.tri without dtype=bool: the mask holds the floats 0 and 1.")
-def causal_of_floats(n_q, n_k=None):
-    n_k = n_q if n_k is None else n_k
-    if n_k < n_q:
-        raise ValueError("n_k")
-    return np.tri(n_q, n_k, n_k - n_q)
-
-
 @wrong("padding_mask", caught_by="test_masks", section="attention-masks",
        misconception="Off by one: the first padding key counts as real.")
 def padding_one_too_many(lengths, n_k):
@@ -488,24 +479,6 @@ def backward_zero_scale_is_default(d_output, q, k, v, weights, scale=None):
     return scale * (d_scores @ k), scale * (np.swapaxes(d_scores, -1, -2) @ q), np.swapaxes(weights, -1, -2) @ d_output
 
 
-@wrong("attention_backward", caught_by="test_attention_backward", section="attention-gradient",
-       misconception="1 / np.sqrt(d) is a NumPy float64, so gradients of float32 arrays come back as float64.")
-def backward_turns_to_float64(d_output, q, k, v, weights, scale=None):
-    scale = 1 / np.sqrt(q.shape[-1]) if scale is None else scale
-    d_weights = d_output @ np.swapaxes(v, -1, -2)
-    d_scores = weights * (d_weights - (weights * d_weights).sum(axis=-1, keepdims=True))
-    return scale * (d_scores @ k), scale * (np.swapaxes(d_scores, -1, -2) @ q), np.swapaxes(weights, -1, -2) @ d_output
-
-
-@wrong("attention_backward", caught_by="test_attention_backward", section="attention-gradient",
-       misconception="keepdims=True is forgotten, so each mean is subtracted along the wrong axis; it runs only for square weights.")
-def mean_without_keepdims(d_output, q, k, v, weights, scale=None):
-    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    d_weights = d_output @ np.swapaxes(v, -1, -2)
-    d_scores = weights * (d_weights - (weights * d_weights).sum(axis=-1))
-    return scale * (d_scores @ k), scale * (np.swapaxes(d_scores, -1, -2) @ q), np.swapaxes(weights, -1, -2) @ d_output
-
-
 @wrong("split_heads", caught_by="test_split_heads", section="attention-heads",
        misconception="A reshape alone: the time axis is cut into heads, and positions are mixed.")
 def split_by_reshape(x, n_heads):
@@ -617,18 +590,6 @@ def bug_merge(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
     batch, length, width = x.shape
     d = width // n_heads
     q, k, v = ((x @ w).reshape(batch, length, n_heads, d).transpose(1, 2) for w in (w_q, w_k, w_v))
-    scores = q @ k.transpose(-1, -2) / d**0.5
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -math.inf)
-    return (torch.softmax(scores, dim=-1) @ v).reshape(batch, length, width) @ w_o
-
-
-@wrong("multi_head_attention", caught_by="test_multi_head_attention", section="attention-breaks",
-       misconception="Both reshapes still lack the swap of axes: each head sees a block of tokens instead of all of them.")
-def bug_split_and_merge(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
-    batch, length, width = x.shape
-    d = width // n_heads
-    q, k, v = ((x @ w).reshape(batch, n_heads, length, d) for w in (w_q, w_k, w_v))
     scores = q @ k.transpose(-1, -2) / d**0.5
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
@@ -782,26 +743,6 @@ class ChangesBeforeCheck:
         self.v = v if self.v is None else torch.cat([self.v, v], dim=-2)
         if not m == k.shape[-2] == v.shape[-2]:
             raise ValueError("positions")
-        self.length = past + m
-        mask = torch.ones(m, self.length, dtype=torch.bool).tril(diagonal=past)
-        return F.scaled_dot_product_attention(q, self.k, self.v, attn_mask=mask)
-
-    def reset(self):
-        self.k, self.v, self.length = None, None, 0
-
-
-@wrong("KVCache", caught_by="test_KVCache", section="attention-cache",
-       misconception="Only the keys are compared with the queries; a wrong number of values gets through.")
-class ChecksKeysOnly:
-    def __init__(self):
-        self.reset()
-
-    def step(self, q, k, v):
-        m, past = q.shape[-2], self.length
-        if k.shape[-2] != m:
-            raise ValueError("positions")
-        self.k = k if self.k is None else torch.cat([self.k, k], dim=-2)
-        self.v = v if self.v is None else torch.cat([self.v, v], dim=-2)
         self.length = past + m
         mask = torch.ones(m, self.length, dtype=torch.bool).tril(diagonal=past)
         return F.scaled_dot_product_attention(q, self.k, self.v, attn_mask=mask)

@@ -1,0 +1,50 @@
+"""What the book cites: the entries of references.bib, named as the chapters name them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pybtex.database import parse_file
+from pybtex.richtext import Text
+from sphinx.environment import BuildEnvironment
+
+
+class Source(NamedTuple):
+    """A paper, a book or a note. `url` is empty where the entry has none."""
+
+    who: str
+    title: str
+    year: str
+    url: str
+
+    @property
+    def short(self) -> str:
+        """Such as "Kingma and Welling 2014"."""
+        return f"{self.who} {self.year}".strip()
+
+
+def sources_of(env: BuildEnvironment) -> dict[str, Source]:
+    """Every entry of the book's references.bib, by its key."""
+    path = Path(env.srcdir) / "book" / "references.bib"
+    return _sources(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _sources(path: Path, changed: int) -> dict[str, Source]:
+    return {key: _source(key, entry) for key, entry in parse_file(str(path)).entries.items()}
+
+
+def _source(key: str, entry: Any) -> Source:
+    people = [_plain(" ".join(person.last_names)) for person in entry.persons.get("author", [])]
+    who = " and ".join(people) if len(people) < 3 else f"{people[0]} et al."
+    fields = entry.fields
+    url = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", "")
+    if not url and "eprint" in fields:
+        url = f"https://arxiv.org/abs/{fields['eprint']}"
+    return Source(who or key, _plain(fields.get("title", "")), fields.get("year", ""), url)
+
+
+def _plain(latex: str) -> str:
+    return str(Text.from_latex(latex))
