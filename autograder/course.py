@@ -102,6 +102,10 @@ class Course:
     def feedback(self, student: str, stem: str) -> Path:
         return self.root / "feedback" / student / stem / f"{stem}.html"
 
+    def measured(self, name: str) -> Path:
+        """Figures that a command has measured and a chapter shows; committed."""
+        return self.root / "book" / "start_here" / "_measured" / f"{name}.json"
+
     @property
     def site(self) -> Path:
         return self.root / "_build" / "html"

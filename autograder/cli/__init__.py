@@ -3,9 +3,12 @@
 import importlib
 import pkgutil
 
-from autograder.cli.app import main
+try:
+    from autograder.cli.app import main
 
-for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
-    importlib.import_module(_module.name)
+    for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        importlib.import_module(_module.name)
+except KeyboardInterrupt:  # while it was still being loaded: nothing has begun
+    raise SystemExit("Stopped.") from None
 
 __all__ = ["main"]

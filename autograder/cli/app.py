@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from autograder.catalogue import CatalogueError
 from autograder.course import Course, CourseError
+from autograder.engine.host import InfrastructureError
 from autograder.engine.sandbox import SandboxTooWeak
 from autograder.master import MasterError
 
@@ -26,8 +27,11 @@ class Verb(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (CourseError, MasterError, CatalogueError, SandboxTooWeak) as error:
+        except (CourseError, MasterError, CatalogueError, SandboxTooWeak, InfrastructureError) as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            console.print("Stopped; what was finished is kept. The same command goes on from there.")
+            ctx.exit(130)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -60,22 +64,30 @@ def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
 stems_argument = click.argument("stems", nargs=-1, metavar="[STEM]...")
 
 
-
-def grade_all(course: Course, stems: list[str], *, student: str | None = None, again: bool = False, seed: int = 0) -> tuple[int, int]:
+def grade_all(
+    course: Course,
+    stems: list[str],
+    driver: Callable[[], AbstractContextManager[Any]],
+    *,
+    student: str | None = None,
+    again: bool = False,
+    seed: int = 0,
+) -> tuple[int, int]:
     """Grade under a progress bar; how many were graded now, and how many there are."""
-    from autograder.engine import Engine
     from autograder.grade import grade_class
 
+    fresh = total = 0
     with progress_bar() as bar:
-        task = bar.add_task("grading", total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        fresh = total = 0
-        for line in grade_class(course, Engine, stems, student=student, again=again, seed=seed, progress=advance):
+        progress = bar_updater(bar, "grading")
+        for line in grade_class(course, driver, stems, student=student, again=again, seed=seed, progress=progress):
             fresh, total = fresh + line.fresh, total + 1
     return fresh, total
+
+
+def bar_updater(bar: Progress, what: str) -> Callable[[int, int], None]:
+    """A task of a progress bar, as the function that moves it on."""
+    task = bar.add_task(what, total=None)
+    return lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def write_feedback(course: Course, stems: list[str], *, student: str | None = None, again: bool = False) -> int:

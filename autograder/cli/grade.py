@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from autograder.cli.app import console, grade_all, stems_argument, verb
+from autograder.cli.driver import Where, where_options
 from autograder.course import Course
 
 
@@ -13,15 +14,17 @@ from autograder.course import Course
 @click.option("--student", help="Grade this student's submissions only.")
 @click.option("--again", is_flag=True, help="Grade also what has not changed since it was last graded.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the hidden tests' data.")
-def grade_verb(course: Course, stems: tuple[str, ...], student: str | None, again: bool, seed: int) -> None:
+@where_options
+def grade_verb(course: Course, stems: tuple[str, ...], student: str | None, again: bool, seed: int, where: Where) -> None:
     """Grade what was handed in (submitted/<student>/<STEM>/) and write nbgrader's gradebook.
 
-    Only new or changed submissions are graded. It can be stopped at any moment and run again.
+    Only new or changed submissions are graded. It can be stopped at any moment and run again. It grades in this process, on every
+    core, unless told to use a Dask cluster.
     """
     from autograder.report import rows
     from autograder.show import show_rows
 
     chosen = course.select(stems)
-    done, total = grade_all(course, chosen, student=student, again=again, seed=seed)
+    done, total = grade_all(course, chosen, where.driver, student=student, again=again, seed=seed)
     show_rows(console, [row for row in rows(course, chosen) if student in (None, row.student)])
     console.print(f"{done} graded, {total - done} unchanged.")

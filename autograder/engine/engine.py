@@ -34,7 +34,7 @@ class Engine:
     def __init__(self, limits: Limits | None = None, sandbox_floor: str | None = None) -> None:
         """`sandbox_floor` is the weakest isolation to accept; if not given, what `AUTOGRADER_SANDBOX_FLOOR` says, else namespaces."""
         self.limits = limits or Limits()
-        self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or "namespaces")
+        self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or sandbox.DEFAULT_FLOOR)
         self._host = ZygoteHost(self.level, self.limits)
         self._blueprints: dict[str, Blueprint] = {}
         self._abandoned = False

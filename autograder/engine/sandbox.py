@@ -18,6 +18,7 @@ import sysconfig
 from pathlib import Path
 
 LEVELS = ("none", "namespaces")
+DEFAULT_FLOOR = "namespaces"
 NOBODY = 65534
 OUTER_PROC = "/outer-proc"
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,132 @@
+"""Seconds per submission with nbgrader's executor and with ours, memory for small and large classes, one Dask worker and two."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from autograder.bench.classroom import SMALL, classroom, hand_in
+from autograder.bench.process import Cost, memory_kind, run
+from autograder.course import Course
+from autograder.engine.engine import usable_cores
+from autograder.master import read_master
+from autograder.submissions import find_submissions
+
+Said = Callable[[str], None]
+TARGETS = {"small_ratio": 50.0, "mix_ratio": 15.0, "small_seconds": 0.1, "memory_bytes": 1.5 * 2**30, "cluster_ratio": 1.7}
+
+
+def machine() -> dict[str, Any]:
+    return {"cores": usable_cores(), "python": platform.python_version(), "load": round(os.getloadavg()[0], 1)}
+
+
+def beside_nbgrader(checkout: Course, *, mix: bool, count: int, sample: int, say: Said) -> dict[str, Any]:
+    """The same class graded twice: all of it by us, `sample` submissions of each assignment by nbgrader's own executor.
+
+    Both write a gradebook. For nbgrader the time to start is left out, and counted for us.
+    """
+    with _classroom(checkout) as course:
+        stems = [stem for stem in course.stems if stem != SMALL] if mix else [SMALL]
+        hand_in(course, stems, count)
+        theirs = [_nbgrader(course, stem, sample) for stem in stems]
+        their_seconds, their_cpu = (sum(column) / len(theirs) for column in zip(*theirs, strict=True))
+        say(f"nbgrader: {their_seconds:.2f} s a submission, {their_cpu:.2f} s of processor time")
+        for folder in ("autograded", "gradebook.db"):
+            _remove(course.root / folder)
+        _remake_gradebook(course)
+        cost = run(grade_command(), course.root)
+        say(f"autograder: {cost.seconds / count:.3f} s a submission, {cost.cpu / count:.3f} s of processor time")
+        return {
+            "submissions": count,
+            "nbgrader_sample": sample * len(stems),
+            "nbgrader_seconds": round(their_seconds, 3),
+            "nbgrader_cpu": round(their_cpu, 3),
+            "seconds": round(cost.seconds / count, 4),
+            "cpu": round(cost.cpu / count, 4),
+            "ratio": round(their_seconds * count / cost.seconds, 1),
+            "cpu_ratio": round(their_cpu * count / cost.cpu, 1),
+        }
+
+
+def memory_of(checkout: Course, counts: tuple[int, ...], say: Said) -> dict[str, Any]:
+    """The peak memory of all processes together while classes of these sizes are graded."""
+    found: dict[str, int] = {}
+    for count in counts:
+        with _classroom(checkout) as course:
+            hand_in(course, [SMALL], count)
+            found[str(count)] = run(grade_command(), course.root, watch_memory=True).memory
+            say(f"{count} submissions: {found[str(count)] / 2**20:.0f} MiB ({memory_kind()})")
+    return {"kind": memory_kind(), "peak": found}
+
+
+def cluster_scaling(checkout: Course, count: int, say: Said) -> dict[str, Any]:
+    """Seconds for the same mixed class on one Dask worker and on two, once they have started."""
+    from autograder.cluster import local_cluster
+
+    seconds: dict[str, float] = {}
+    with _classroom(checkout) as course:
+        stems = [stem for stem in course.stems if stem != SMALL]
+        hand_in(course, stems, count)
+        assignments = {stem: read_master(course.master(stem)) for stem in stems}
+        jobs = [(assignments[s.stem], s.content) for s in find_submissions(course, stems)]
+        for workers in (1, 2):
+            with local_cluster(workers) as driver:
+                for _ in driver.grade_many(jobs[: 4 * workers], seed=1):
+                    pass
+                started = time.perf_counter()
+                for _ in driver.grade_many(jobs):
+                    pass
+                seconds[str(workers)] = round(time.perf_counter() - started, 2)
+                say(f"{workers} Dask worker{'s' if workers > 1 else ''}: {seconds[str(workers)] / count:.3f} s a submission")
+    return {"submissions": count, "seconds": seconds, "ratio": round(seconds["1"] / seconds["2"], 2)}
+
+
+def grade_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "autograder", "grade", *arguments]
+
+
+def _nbgrader(course: Course, stem: str, sample: int) -> tuple[float, float]:
+    """Seconds and processor seconds that one more submission costs nbgrader: what a run of several takes above a run of one."""
+    hand_in(course, [stem], 1, prefix="first")
+    hand_in(course, [stem], sample, prefix="more")
+    tool = str(Path(sys.executable).with_name("nbgrader"))
+
+    def autograde(students: str) -> Cost:
+        return run([tool, "autograde", stem, f"--student={students}"], course.root, AUTOGRADER_EXECUTOR="nbgrader")
+
+    one, several = autograde("first*"), autograde("more*")
+    for prefix in ("first", "more"):
+        for folder in (course.root / "submitted").glob(f"{prefix}*"):
+            _remove(folder)
+    if sample == 1:
+        return several.seconds, several.cpu
+    return (several.seconds - one.seconds) / (sample - 1), (several.cpu - one.cpu) / (sample - 1)
+
+
+def _remake_gradebook(course: Course) -> None:
+    from autograder.gradebook import save_assignment
+
+    for stem in course.stems:
+        save_assignment(course, read_master(course.master(stem)))
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _classroom(checkout: Course) -> Iterator[Course]:
+    with tempfile.TemporaryDirectory(prefix="autograder-bench-") as folder:
+        yield classroom(Path(folder) / "course", checkout)

@@ -1,0 +1,110 @@
+"""`autograder verify`: grade again what was graded, from the record of each grade, and report any difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from autograder.course import Course
+from autograder.engine.engine import environment_hash
+from autograder.grade import Driver, earlier_grade
+from autograder.gradebook import Scores, open_gradebook, saved_scores, scores_of
+from autograder.master import Assignment, read_master
+from autograder.results import Grade
+from autograder.submissions import Submission, digest_of, find_submissions
+
+Verdict = Literal["same", "different", "changed", "failed"]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What became of one grade. `changed` says that what it was given for is no longer there, so that it can't be repeated."""
+
+    student: str
+    stem: str
+    verdict: Verdict
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Case:
+    submission: Submission
+    kept: Grade
+
+
+def verify_class(
+    course: Course,
+    driver: Callable[[], AbstractContextManager[Driver]],
+    stems: list[str],
+    *,
+    student: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[Verified]:
+    """Check each kept grade against its record: with the gradebook, and by grading the same bytes with the same seed."""
+    submissions = [s for s in find_submissions(course, stems) if student in (None, s.student)]
+    assignments = {stem: read_master(course.master(stem)) for stem in sorted({s.stem for s in submissions})}
+    with open_gradebook(course) as gradebook:
+        saved = saved_scores(gradebook, list(assignments))
+    cases: list[_Case] = []
+    for submission in submissions:
+        kept = earlier_grade(course, submission.student, submission.stem)
+        if kept is None:
+            continue
+        changes = changed_since(kept.record, assignments[submission.stem], submission)
+        if changes:
+            yield Verified(submission.student, submission.stem, "changed", tuple(changes))
+        else:
+            cases.append(_Case(submission, kept))
+    if cases:
+        with driver() as running:
+            yield from _graded_again(running, cases, assignments, saved, progress)
+
+
+def changed_since(record: dict[str, Any], assignment: Assignment, submission: Submission) -> list[str]:
+    """What is no longer as it was when a grade was given, so that the grade can't be repeated."""
+    found = []
+    if record.get("submission") != digest_of(submission.content):
+        found.append("the submission has changed since; `autograder grade` grades the new one")
+    if record.get("master") != assignment.hash:
+        found.append("the master has changed since; `autograder grade` grades by the new one")
+    return found
+
+
+def _graded_again(
+    driver: Driver,
+    cases: list[_Case],
+    assignments: dict[str, Assignment],
+    saved: dict[tuple[str, str], Scores],
+    progress: Callable[[int, int], None],
+) -> Iterator[Verified]:
+    done = 0
+    for seed in sorted({case.kept.seed for case in cases}):
+        group = [case for case in cases if case.kept.seed == seed]
+        jobs = ((assignments[case.submission.stem], case.submission.content) for case in group)
+        for index, grade in driver.grade_many(jobs, seed=seed):
+            done += 1
+            progress(done, len(cases))
+            case = group[index]
+            key = (case.submission.student, case.submission.stem)
+            yield Verified(*key, *compare(case.kept, grade, saved.get(key)))
+
+
+def compare(kept: Grade, again: Grade, saved: Scores | None) -> tuple[Verdict, tuple[str, ...]]:
+    """A kept grade beside the same submission's grade now and beside the scores in the gradebook."""
+    if again.infrastructure_error:
+        return "failed", ("the grader failed, not the learner; run the command again",)
+    differences = [] if saved == scores_of(kept) else ["the gradebook does not hold this grade; run `autograder grade`"]
+    now = {task.name: task for task in again.tasks}
+    for task in kept.tasks:
+        other = now.get(task.name)
+        if other is None or (other.score, other.status) != (task.score, task.status):
+            said = f"{other.score:g} ({other.status})" if other else "nothing"
+            differences.append(f"{task.name}: {task.score:g} ({task.status}) then, {said} now")
+    remarks = []
+    if kept.record.get("environment") != environment_hash():
+        remarks.append("the environment has changed since")
+    if kept.record.get("sandbox") != again.record.get("sandbox"):
+        remarks.append(f"the sandbox was {kept.record.get('sandbox')!r} then, {again.record.get('sandbox')!r} now")
+    return ("different" if differences else "same"), (*differences, *remarks)
