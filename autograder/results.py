@@ -10,7 +10,11 @@ Status = Literal["passed", "failed", "error", "not_attempted", "missing", "timeo
 
 @dataclass
 class TaskGrade:
-    """One test cell's verdict. `message` is safe to show to the learner: it holds no hidden data and no test source."""
+    """One test cell's verdict. `message` is safe to show to the learner: it holds no hidden data and no test source.
+
+    `diagnosis` says which misconception the solution behaves like, if that is clear; `misconception` is the name of the wrong
+    solution that stands for it.
+    """
 
     name: str
     test_id: str
@@ -21,6 +25,8 @@ class TaskGrade:
     hint: str | None = None
     message: str = ""
     learner_trace: str | None = None
+    diagnosis: str | None = None
+    misconception: str | None = None
 
 
 @dataclass

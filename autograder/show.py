@@ -44,6 +44,7 @@ def advice(task: TaskGrade) -> str:
         return ""
     parts = [task.message or (f"does not hold: {task.property}" if task.property else "")]
     parts += [f"Hint: {task.hint}"] if task.hint and task.hint not in parts[0] else []
+    parts += [task.diagnosis] if task.diagnosis else []
     parts += [task.learner_trace] if task.learner_trace else []
     return "\n".join(part for part in parts if part)
 

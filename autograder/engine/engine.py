@@ -13,16 +13,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from autograder.engine import sandbox
+from autograder.engine.diagnosis import Observation
 from autograder.engine.feedback import cell_outcomes, task_grades
 from autograder.engine.host import InfrastructureError, ZygoteHost
 from autograder.engine.intake import NotGradable, read_submission
 from autograder.engine.limits import Limits
+from autograder.engine.misconceptions import Misconceptions
 from autograder.engine.plan import Blueprint, Plan, blueprint, plan_sources, plan_submission
 from autograder.engine.session import Session
 from autograder.results import Grade, TaskGrade
 
 if TYPE_CHECKING:
-    from autograder.master import Assignment
+    from autograder.master import Assignment, Task
 
 ATTEMPTS = 3
 FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
@@ -31,13 +33,17 @@ FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
 class Engine:
     """Grades submissions. A context manager: entering it starts the sandbox and imports the libraries, once."""
 
-    def __init__(self, limits: Limits | None = None, sandbox_floor: str | None = None) -> None:
-        """`sandbox_floor` is the weakest isolation to accept; if not given, what `AUTOGRADER_SANDBOX_FLOOR` says, else namespaces."""
+    def __init__(self, limits: Limits | None = None, sandbox_floor: str | None = None, explains: bool = True) -> None:
+        """`sandbox_floor` is the weakest isolation to accept; if not given, what `AUTOGRADER_SANDBOX_FLOOR` says, else namespaces.
+
+        Where a task fails, an engine that `explains` looks for the misconception behind it, which takes another run of the test.
+        """
         self.limits = limits or Limits()
         self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or sandbox.DEFAULT_FLOOR)
         self._host = ZygoteHost(self.level, self.limits)
         self._blueprints: dict[str, Blueprint] = {}
         self._abandoned = False
+        self.explains, self.misconceptions = explains, Misconceptions(self.observe, environment_hash())
 
     def __enter__(self) -> Engine:
         self._host.start()
@@ -98,6 +104,21 @@ class Engine:
         for future in done:
             yield pending.pop(future), future.result()
 
+    def observe(self, assignment: Assignment, sources: Mapping[str, str], task: Task, seed: int) -> Observation:
+        """What these solution cells, with the reference's for the rest, do on the inputs of one task's test."""
+        reference = {t.solution_id: assignment.source(t.solution_id) for t in assignment.tasks}
+        plan = plan_sources(self._blueprint(assignment), reference | dict(sources))
+        with Session(self._host, self._blueprint(assignment), plan, seed) as session:
+            return session.observe(session.run_until(task.test_id))
+
+    def _explain(self, assignment: Assignment, grades: list[TaskGrade], session: Session, seed: int) -> None:
+        tasks = {task.test_id: task for task in assignment.tasks}
+        for grade in grades:
+            observed = session.observed.get(grade.test_id)
+            explanation = self.misconceptions.explain(assignment, tasks[grade.test_id], observed, seed) if observed else None
+            if explanation is not None and grade.status in ("failed", "error"):
+                grade.diagnosis, grade.misconception = explanation.text, explanation.name
+
     def _blueprint(self, assignment: Assignment) -> Blueprint:
         if assignment.hash not in self._blueprints:
             self._blueprints[assignment.hash] = blueprint(assignment)
@@ -111,8 +132,9 @@ class Engine:
             try:
                 self._revive()
                 with Session(self._host, self._blueprint(assignment), plan, seed) as session:
-                    session.run({t.test_id for t in chosen})
+                    session.run({t.test_id for t in chosen}, observe=self.explains)
                 grade.tasks = task_grades(chosen, plan, session)
+                self._explain(assignment, grade.tasks, session, seed)
                 grade.cells = cell_outcomes(plan, session, grade.tasks)
                 break
             except InfrastructureError as error:

@@ -71,7 +71,8 @@ def cell_outcomes(plan: Plan, session: Session, grades: Sequence[TaskGrade]) -> 
             outputs.append({"output_type": "stream", "name": "stdout", "text": printed})
         if grade.status != "passed":
             hint = f"\nHint: {grade.hint}" if grade.hint else ""
-            outputs.append(_error(grade.status, grade.message + hint, grade.learner_trace or ""))
+            known = f"\n{grade.diagnosis}" if grade.diagnosis else ""
+            outputs.append(_error(grade.status, grade.message + hint + known, grade.learner_trace or ""))
         found[grade.test_id] = CellOutcome(outputs)
     return found
 

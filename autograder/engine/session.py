@@ -7,6 +7,7 @@ import socket
 import time
 from typing import Any
 
+from autograder.engine.diagnosis import Observation
 from autograder.engine.host import Child, InfrastructureError, ZygoteHost
 from autograder.engine.plan import Blueprint, Plan, Step
 from autograder.engine.wire import Closed
@@ -33,6 +34,7 @@ class Session:
         self.restarts = 0
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.verdicts: dict[str, dict[str, Any]] = {}
+        self.observed: dict[str, Observation] = {}
         self.expected: set[str] = set()
 
     def __enter__(self) -> Session:
@@ -48,18 +50,37 @@ class Session:
                     self.host.end(child, wait=False)
         self.learner = self.tester = None
 
-    def run(self, only: set[str] | None = None) -> None:
-        """Run all steps; of the tests, those in `only` if given."""
+    def run(self, only: set[str] | None = None, observe: bool = False) -> None:
+        """Run all steps; of the tests, those in `only` if given. A test that fails is run again to be observed, if `observe`."""
         for step in self.plan.steps:
-            if step.kind == "test":
-                self._expect_until(step)
-                if only is None or step.grade_id in only:
-                    self.verdicts[step.grade_id] = self._test(step)
+            if step.kind != "test":
+                self._other(step)
                 continue
-            if step.kind == "given":
-                self._prepare({"op": "given", "id": step.identity, "source": step.source})
-            outcome = self._cell(step)
-            self.outcomes[step.identity] = outcome
+            self._expect_until(step)
+            if only is None or step.grade_id in only:
+                verdict = self.verdicts[step.grade_id] = self._test(step)
+                if observe and verdict["status"] in ("failed", "error"):
+                    self.observed[step.grade_id] = self.observe(step)
+
+    def run_until(self, test_id: str) -> Step:
+        """Run all cells before a test, and give the test's step."""
+        for step in self.plan.steps:
+            if step.grade_id == test_id:
+                self._expect_until(step)
+                return step
+            if step.kind != "test":
+                self._other(step)
+        raise KeyError(test_id)
+
+    def _other(self, step: Step) -> None:
+        if step.kind == "given":
+            self._prepare({"op": "given", "id": step.identity, "source": step.source})
+        self.outcomes[step.identity] = self._cell(step)
+
+    def observe(self, step: Step) -> Observation:
+        """What the solution does on the inputs of a test, whether it is right or not; nothing if it takes too long."""
+        observed: Observation = self._test(step, observe=True).get("observed", [])
+        return observed
 
     def _left(self, seconds: float) -> float:
         return min(seconds, self.deadline - time.monotonic())
@@ -133,7 +154,7 @@ class Session:
         for order in self.prepared:
             self.tester.order(**order)
 
-    def _test(self, step: Step) -> dict[str, Any]:
+    def _test(self, step: Step, observe: bool = False) -> dict[str, Any]:
         """Run one test cell against a fork of the learner's process."""
         if self._left(1.0) <= 0:
             return _verdict("timeout", f"the submission took longer than {self.limits.seconds:g} s")
@@ -148,7 +169,8 @@ class Session:
             self.learner.hand_over(theirs)
         except (Closed, TimeoutError):
             self._bury("crashed")
-        fields = {"id": step.identity, "source": cell.source, "hidden": cell.hidden, "uses": cell.uses, "rules": cell.rules}
+        fields: dict[str, Any] = {"id": step.identity, "source": cell.source, "hidden": cell.hidden, "uses": cell.uses, "rules": cell.rules}
+        fields["observe"] = observe
         try:
             self.tester.order(op="test", **fields)
             self.tester.hand_over(ours)

@@ -1,0 +1,142 @@
+"""From a failed task to a sentence on the misconception behind it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.catalogue import Alternative, read_alternatives, replace_definition
+from autograder.engine.codec import CodecError
+from autograder.engine.codec_plain import PLAIN
+from autograder.engine.diagnosis import Match, Observation, best_match, scale_of_reference
+
+if TYPE_CHECKING:
+    from autograder.master import Assignment, Task
+
+REFERENCE = ""  # its name among the wrong solutions
+Observe = Callable[["Assignment", Mapping[str, str], "Task", int], Observation]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`name` is the wrong solution that was recognised, if one was; `text` is for the learner."""
+
+    name: str | None
+    text: str
+
+
+@dataclass
+class _Known:
+    """What is known of one task's wrong solutions with one seed, once somebody has asked."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    reference: Observation | None = None
+    wrong: dict[str, Observation] = field(default_factory=dict)
+
+
+class Misconceptions:
+    """Knows how each wrong solution of the catalogue behaves. It finds that out when a task first fails, and remembers.
+
+    What a checkout's catalogue does is kept in `.autograder/behaviour`, by all that it depends on; deleting it loses time only.
+    """
+
+    def __init__(self, observe: Observe, environment: str) -> None:
+        self._observe, self._environment = observe, environment
+        self._known: dict[tuple[str, str, int], _Known] = {}
+        self._lock = threading.Lock()
+
+    def explain(self, assignment: Assignment, task: Task, learner: Observation, seed: int) -> Explanation | None:
+        """Say which misconception the learner's behaviour is that of; None where it is not clear."""
+        entries = catalogue(assignment, task)
+        known = self.known(assignment, task, seed, entries)
+        assert known.reference is not None
+        match = best_match(learner, known.reference, known.wrong)
+        if match is not None:
+            entry = next(e for e in entries if e.name == match.name)
+            return Explanation(entry.name, _sentence(entry, match, section_title(assignment, entry.section)))
+        factor = scale_of_reference(learner, known.reference)
+        return None if factor is None else Explanation(None, f"Every result is {_times(factor)} what it should be.")
+
+    def known(self, assignment: Assignment, task: Task, seed: int, entries: list[Alternative]) -> _Known:
+        with self._lock:
+            known = self._known.setdefault((assignment.hash, task.name, seed), _Known())
+        with known.lock:
+            if known.reference is None:
+                self._fill(known, assignment, task, seed, entries)
+        return known
+
+
+    def _fill(self, known: _Known, assignment: Assignment, task: Task, seed: int, entries: list[Alternative]) -> None:
+        path = self._path(assignment, task, seed, entries)
+        kept = _read(path)
+        if kept is None:
+            source = assignment.source(task.solution_id)
+            kept = {
+                entry.name: self._observe(assignment, {task.solution_id: replace_definition(source, entry)}, task, seed)
+                for entry in entries
+            }
+            kept[REFERENCE] = self._observe(assignment, {}, task, seed)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _replace(path, PLAIN.dumps(kept))
+        known.reference = kept.pop(REFERENCE)
+        known.wrong = kept
+
+    def _path(self, assignment: Assignment, task: Task, seed: int, entries: list[Alternative]) -> Path | None:
+        if len(assignment.path.parents) < 3 or not (assignment.path.parents[2] / "_toc.yml").exists():
+            return None
+        parts = [self._environment, assignment.hash, task.name, str(seed), *(entry.name + entry.source for entry in entries)]
+        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return assignment.path.parents[2] / ".autograder" / "behaviour" / f"{assignment.stem}-{task.name}-{digest[:16]}"
+
+
+def _read(path: Path | None) -> dict[str, Observation] | None:
+    """What an earlier run has kept; None if there is nothing, or nothing whole."""
+    try:
+        kept = PLAIN.loads(path.read_bytes()) if path is not None else None
+    except (OSError, CodecError):
+        return None
+    return kept if isinstance(kept, dict) and REFERENCE in kept else None
+
+
+def _replace(path: Path, content: bytes | bytearray) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def catalogue(assignment: Assignment, task: Task) -> list[Alternative]:
+    """The wrong solutions of one task."""
+    entries = read_alternatives(assignment.path.with_name("wrong.py"), "wrong")
+    return [entry for entry in entries if entry.target == task.name or entry.target in task.defines]
+
+
+def section_title(assignment: Assignment, label: str) -> str | None:
+    """The heading (or the title of the theorem) that a label of the chapter stands at."""
+    root = assignment.path.parents[2] if len(assignment.path.parents) > 2 else Path()
+    for chapter in root.glob(f"book/*/{assignment.stem}.md"):
+        text = chapter.read_text()
+        heading = re.search(rf"^\({re.escape(label)}\)=\s*\n+#+ +(.+)$", text, re.MULTILINE)
+        titled = re.search(rf"^:+\{{[\w:]+\}} *(.+)\n:label: *{re.escape(label)}$", text, re.MULTILINE)
+        found = heading or titled
+        return found[1].strip() if found else None
+    return None
+
+
+def _sentence(entry: Alternative, match: Match, title: str | None) -> str:
+    also = "" if match.factor == 1.0 else f" Besides, every result is {_times(match.factor)} that."
+    reread = f" Reread “{title}” in the chapter." if title else ""
+    return f"This behaves like a known mistake: {entry.misconception}{also}{reread}"
+
+
+def _times(factor: float) -> str:
+    if math.isclose(factor, -1.0, rel_tol=1e-4):
+        return "the negative of"
+    return f"{factor:.4g} times"
