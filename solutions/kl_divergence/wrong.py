@@ -289,6 +289,16 @@ def sums_before_broadcasting(mu_p, var_p, mu_q, var_q):
     return 0.5 * (np.log(var_q / var_p).sum(-1) + (var_p / var_q).sum(-1) + ((mu_p - mu_q) ** 2 / var_q).sum(-1) - mu_p.shape[-1])
 
 
+@wrong("gaussian_kl_diag", caught_by="test_gaussian_kl_diag", section="kl_divergence-gaussian",
+       misconception="d is read off the mean, but the mean may broadcast: it is the size of all four arrays together.")
+def dimensions_of_the_mean(mu_p, var_p, mu_q, var_q):
+    mu_p, var_p, mu_q, var_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, var_p, mu_q, var_q))
+    if (var_p <= 0).any() or (var_q <= 0).any():
+        raise ValueError("variances")
+    terms = np.log(var_q / var_p) + (var_p + (mu_p - mu_q) ** 2) / var_q
+    return 0.5 * (terms.sum(axis=-1) - mu_p.shape[-1])
+
+
 # --- gaussian_kl_full ----------------------------------------------------------------------------------------------
 @wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
        misconception="The determinant is formed and underflows: its logarithm is minus infinity.")
@@ -536,6 +546,16 @@ def averaged_estimates(log_p, log_q):
     return (-log_r).mean(), (0.5 * log_r**2).mean(), (np.expm1(log_r) - log_r).mean()
 
 
+@wrong("kl_estimators", caught_by="test_kl_estimators", section="kl_divergence-estimators",
+       misconception="Near r = 1 the estimator k3 is replaced by k2, its first term: at |log r| = 1e-3 that is off by 3e-4.")
+def quadratic_near_one(log_p, log_q):
+    log_p, log_q = np.asarray(log_p, dtype=np.float64), np.asarray(log_q, dtype=np.float64)
+    if log_p.shape != log_q.shape:
+        raise ValueError("shapes")
+    u = log_p - log_q
+    return -u, 0.5 * u**2, np.where(np.abs(u) < 1e-3, 0.5 * u**2, np.exp(u) - 1 - u)
+
+
 # --- vae_loss ------------------------------------------------------------------------------------------------------
 @wrong("reparameterize", caught_by="test_vae_loss", section="kl_divergence-vae",
        misconception="The variance scales the noise where the standard deviation belongs.")
@@ -711,6 +731,25 @@ def no_entropy(weights, means, stds, start):
 
 
 @wrong("fit_reverse", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The descent begins at the standard deviation where its logarithm belongs.")
+def start_without_logarithm(weights, means, stds, start):
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
+
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    if start[1] <= 0 or (stds <= 0).any():
+        raise ValueError("std")
+
+    def objective(theta):
+        x = theta[0] + np.exp(theta[1]) * NODES
+        scores = np.log(weights) - np.log(stds) - 0.5 * ((x[:, None] - means) / stds) ** 2
+        return -theta[1] - NODE_WEIGHTS @ logsumexp(scores, axis=1)
+
+    found = minimize(objective, start, method="BFGS")
+    return float(found.x[0]), float(np.exp(found.x[1]))
+
+
+@wrong("fit_reverse", caught_by="test_fit_reverse", section="kl_divergence-reverse",
        misconception="The start is ignored: the descent always begins at N(0, 1).")
 def start_ignored(weights, means, stds, start):
     from scipy.optimize import minimize
@@ -876,3 +915,18 @@ def underflowing_shares(theta, weights, means, stds):
     log_p = logsumexp(scores, axis=1)
     slope = (np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True) * (means - x[:, None]) / stds**2).sum(axis=1)
     return float(-theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p), np.array([-(NODE_WEIGHTS @ slope), -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The slope of a component is divided by its standard deviation, not by its variance.")
+def slope_over_std(theta, weights, means, stds):
+    from scipy.special import logsumexp
+
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    std = np.exp(theta[1])
+    x = theta[0] + std * NODES
+    scores = np.log(weights / stds) - 0.5 * ((x[:, None] - means) / stds) ** 2 - 0.5 * np.log(2 * np.pi)
+    log_p = logsumexp(scores, axis=1)
+    slope = (np.exp(scores - log_p[:, None]) * (means - x[:, None]) / stds).sum(axis=1)
+    value = -theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+    return float(value), np.array([-(NODE_WEIGHTS @ slope), -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
