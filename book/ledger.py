@@ -80,7 +80,7 @@ def _failure(entry: Mapping[str, Any]) -> str:
 
 
 def _table(entries: Sequence[Mapping[str, Any]]) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("source", "says", "this run gives", "tolerance"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("source", "quantity", "this run gives", "source says"))
     body = "".join(_table_row(entry) for entry in entries)
     # tabindex: on a narrow screen the table scrolls sideways, which a keyboard must be able to do as well.
     return (

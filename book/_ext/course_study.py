@@ -38,7 +38,7 @@ def ledger(app: Sphinx, docname: str) -> list[nodes.Node]:
             continue
         rows += page.rows
         title = html.escape(topic.title)
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("source", "says", "this run gives", "tolerance"))
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("source", "quantity", "this run gives", "source says"))
         tables.append(
             f'<h2 id="ledger-{topic.stem}"><a href="{_uri(app, docname, topic)}">{title}</a></h2>'
             f'<div class="ledger" role="region" aria-label="Ledger of {title}" tabindex="0">'
