@@ -150,8 +150,16 @@ def test_ledger_shows_every_row_and_keeps_the_data(shown: list[Any]) -> None:
     assert markup.count("<tr") == 3
     assert 'data-cite="schulman2020kl"' in markup
     assert "20 ± 0.5" in markup
-    heads, first = re.findall(r"<th scope=.col.>(.*?)</th>", markup), re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", markup.split("<tbody>")[1])[:4]
-    assert dict(zip(heads, first, strict=True)) == {"source": "Schulman 2020", "quantity": "std is 20", "this run gives": "19.9", "source says": "20 ± 0.5"}
+    heads, first = (
+        re.findall(r"<th scope=.col.>(.*?)</th>", markup),
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", markup.split("<tbody>")[1])[:4],
+    )
+    assert dict(zip(heads, first, strict=True)) == {
+        "source": "Schulman 2020",
+        "quantity": "std is 20",
+        "this run gives": "19.9",
+        "source says": "20 ± 0.5",
+    }
     assert "≤ 1" in markup
     assert "&lt;b&gt;" in markup
     assert [entry["gives"] for entry in data_of(markup, "ledger-data")] == [19.9, 0.2]
