@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Row:
     late_seconds: float
     note: str
     tasks: tuple[tuple[str, str], ...] = ()
+    mistakes: tuple[tuple[str, str], ...] = ()
 
     @property
     def share(self) -> float:
@@ -56,10 +57,11 @@ def rows(course: Course, stems: list[str]) -> list[Row]:
                 score, most, late = kept.score, kept.max_score, kept.total_seconds_late
                 note = f"an earlier submission's grade; the latest is not gradable: {refused}" if refused else "; ".join(grade.problems)
                 tasks = tuple((task.name, task.status) for task in grade.tasks)
+                mistakes = tuple((task.name, task.diagnosis) for task in grade.tasks if task.diagnosis)
             else:
                 score, most, late = None, read_master(course.master(submission.stem)).points, 0.0
-                note, tasks = f"not gradable: {refused}" if refused else "not graded yet; run `autograder grade`", ()
-            result.append(Row(submission.student, submission.stem, score, most, late, note, tasks))
+                note, tasks, mistakes = f"not gradable: {refused}" if refused else "not graded yet; run `autograder grade`", (), ()
+            result.append(Row(submission.student, submission.stem, score, most, late, note, tasks, mistakes))
     return result
 
 
@@ -113,6 +115,12 @@ def by_task(lines: list[Row]) -> dict[tuple[str, str], float]:
     return dict(sorted(shares.items(), key=lambda item: item[1]))
 
 
+def known_mistakes(lines: list[Row]) -> list[tuple[str, str, str, int]]:
+    """Assignment, task, misconception, and how many submissions show it; the most frequent first."""
+    counts = Counter((row.stem, task, text) for row in lines for task, text in row.mistakes)
+    return [(*key, count) for key, count in counts.most_common()]
+
+
 def who_needs_help(lines: list[Row]) -> list[Row]:
     """Submissions under 60 %, or not gradable at all: worst first."""
     return sorted((r for r in lines if r.score is None or r.share < HELP_BELOW), key=lambda r: r.share)
@@ -152,6 +160,7 @@ def _page(lines: list[Row]) -> str:
 
     everything = [[r.student, r.stem, score(r), r.late, r.note] for r in lines]
     tasks = [[stem, name, f"{100 * share:.0f} %"] for (stem, name), share in by_task(lines).items()]
+    mistakes = [[stem, task, text, str(count)] for stem, task, text, count in known_mistakes(lines)]
     helped = [[r.student, r.stem, score(r), ", ".join(n for n, s in r.tasks if s != "passed")] for r in who_needs_help(lines)]
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Class report</title>
@@ -161,6 +170,8 @@ td,th{{padding:.3rem .7rem;border-bottom:1px solid #ccc;text-align:left}}img{{ma
 <h2>Grades</h2>{table(["Student", "Assignment", "Score", "Late", "Note"], everything)}
 <h2>Who needs help</h2><p>Under {100 * HELP_BELOW:.0f} %, or not gradable.</p>
 {table(["Student", "Assignment", "Score", "Tasks not passed"], helped)}
+<h2>Known mistakes</h2><p>Failed tasks whose code behaves like a wrong solution of the catalogue.</p>
+{table(["Assignment", "Task", "Misconception", "Submissions"], mistakes)}
 <h2>Scores</h2><img src="scores.png" alt="Histogram of the submissions' scores in percent">
 <h2>Tasks</h2><img src="tasks.png" alt="Bar chart of the share of submissions that passed each task, as in the table below">
 {table(["Assignment", "Task", "Passed"], tasks)}

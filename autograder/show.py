@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.report import Row
+from autograder.report import Row, known_mistakes
 from autograder.results import Grade, TaskGrade
 
+MISTAKES_SHOWN = 10
 SIGNS = {
     "passed": "[green]passed[/green]",
     "failed": "[red]failed[/red]",
@@ -61,3 +62,5 @@ def show_rows(console: Console, rows: list[Row]) -> None:
     for row in rows:
         if row.note:
             console.print(f"{escape(row.student)}, {row.stem}: {escape(row.note)}", soft_wrap=True)
+    for stem, task, text, count in known_mistakes(rows)[:MISTAKES_SHOWN]:
+        console.print(f"{count} × {stem}, {task}: {escape(text)}", soft_wrap=True, highlight=False)

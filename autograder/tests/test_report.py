@@ -13,7 +13,7 @@ from autograder import cli
 from autograder.cli.app import console
 from autograder.course import Course
 from autograder.engine import Engine
-from autograder.report import by_task, rows, who_needs_help, write_report
+from autograder.report import by_task, known_mistakes, rows, who_needs_help, write_report
 from autograder.sample import PREFIX, sample_class
 from autograder.tests.conftest import answered, reference_answers, submit
 
@@ -112,10 +112,15 @@ def test_the_sample_class_keeps_away_from_a_real_one(tiny_course: Course, monkey
     written = sample_class(tiny_course)
     assert len(written) == 11
     assert sample_class(tiny_course) == []
-    assert run(tiny_course, monkeypatch, "grade")[0] == 0
+    code, output = run(tiny_course, monkeypatch, "grade")
+    assert code == 0
+    assert "tiny, mean_square: This behaves like a known mistake: The sum is halved, not averaged." in output
     lines = {row.student.removeprefix(PREFIX): row for row in rows(tiny_course, ["tiny"])}
     assert (lines["ada"].score, lines["blaise"].score, lines["kurt"].score) == (5, 0, None)
     assert lines["fatima"].late == "46 h late"
+    (first, *_) = known_mistakes(list(lines.values()))
+    assert first[:2] == ("tiny", "mean_square")
+    assert first[3] > 1
     run(tiny_course, monkeypatch, "sample", "--remove")
     assert rows(tiny_course, ["tiny"]) == []
     submit(tiny_course, "real", "tiny", "{")
