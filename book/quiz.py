@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import Any
 
 from book.display import content_id, rich_text, show_html
@@ -69,7 +70,7 @@ def _question_html(name: str, number: int, question: Mapping[str, Any]) -> str:
     note = ' <span class="quiz-note">(choose all that apply)</span>' if several else ""
     choices = "".join(
         f'<label class="quiz-choice"><input type="{kind}" name="{name}-{number}" value="{index}">'
-        f"<span>{rich_text(answer['answer'])}</span></label>"
+        f'<b class="quiz-letter">{ascii_uppercase[index]}</b><span>{rich_text(answer["answer"])}</span></label>'
         for index, answer in enumerate(answers)
     )
     key = "".join(
@@ -82,5 +83,5 @@ def _question_html(name: str, number: int, question: Mapping[str, Any]) -> str:
         f'<legend>{number}. {rich_text(question["question"])}{note}</legend>{choices}</fieldset>'
         '<button type="submit" class="quiz-check">Check</button>'
         '<div class="quiz-feedback" role="status" aria-live="polite"></div>'
-        f'<details class="quiz-key"><summary>Answers</summary><ul>{key}</ul></details></form>'
+        f'<details class="quiz-key"><summary>Answers</summary><ol type="A">{key}</ol></details></form>'
     )

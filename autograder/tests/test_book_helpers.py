@@ -233,7 +233,7 @@ def test_quiz_brings_its_script_to_jupyterlab(shown: list[Any], monkeypatch: pyt
 
 def test_right_answers_do_not_always_stand_first_and_keep_their_feedback(shown: list[Any]) -> None:
     quiz(questions(6))
-    keys = re.findall(r'<ul>(<li data-correct="true">.*?</ul>|<li data-correct="false">.*?</ul>)', shown[0].data)
+    keys = re.findall(r'<ol type="A">(.*?)</ol>', shown[0].data)
     assert {key.startswith('<li data-correct="true">') for key in keys} == {True, False}
     for form in shown[0].data.split("<form")[1:]:
         choices = re.findall(r"<span>(.*?)</span></label>", form)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from course_plan import Part, Plan, Topic
 
-LINE_HEIGHT = 15  # px, of a title inside its box
-MOST_LINES = 3
+LINE_HEIGHT = 14  # px, of a title inside its box
+MOST_LINES = 4
 HEADING = 46  # px, from the top of a part to its first row
 
 
@@ -109,10 +109,10 @@ def _box(plan: Plan, topic: Topic, place: tuple[int, int], shape: Shape, href: s
     label = f"{topic.title}{state}. {f'Needs {needs}' if needs else 'Needs nothing before it'}. {topic.hours:g} hours."
     lines = textwrap.wrap(topic.title, shape.letters, max_lines=MOST_LINES, placeholder="…")
     first = y + tall / 2 - (len(lines) - 1) * LINE_HEIGHT / 2 + 4
-    text = "".join(
+    text = " ".join(  # the spaces are for those who hear it
         f'<tspan x="{x + width // 2}" y="{first + number * LINE_HEIGHT:g}">{html.escape(line)}</tspan>' for number, line in enumerate(lines)
     )
-    tick = f'<text class="map-tick" x="{x + width - 14}" y="{y + 16}">✓</text>' if topic.docname else ""
+    tick = f'<path class="map-tick" d="M{x + width - 19} {y + 11}l4 5 8-9"/>' if topic.docname else ""
     return (
         f'<a href="{html.escape(href)}" class="{"written" if topic.docname else "planned"}" data-topic="{topic.stem}" '
         f'aria-label="{html.escape(label)}"><rect x="{x}" y="{y}" width="{width}" height="{tall}" rx="8"/>'

@@ -47,7 +47,7 @@
         line.classList.toggle("on", rests.has(from) && (to === topic || rests.has(to)));
         line.classList.toggle("next", from === topic);
       }
-      const title = boxes.get(topic).getAttribute("aria-label").split(/[,.] /)[0];
+      const title = boxes.get(topic).querySelector(".map-title").textContent;
       trace.textContent = `${title} rests on ${rests.size} ${rests.size === 1 ? "topic" : "topics"} and unlocks ${unlocks.size}.`;
     }
 
