@@ -35,8 +35,9 @@ def stored(page: Page) -> dict[str, Any]:
     return json.loads(page.evaluate(f"localStorage.getItem({KEY!r})"))
 
 
-def count(page: Page, name: str) -> str:
-    return page.locator(f'[data-count="{name}"] b').inner_text()
+def expect_count(page: Page, name: str, number: int) -> None:
+    """Waits: on a busy machine what one page stored may reach the next a moment later, which then follows."""
+    expect(page.locator(f'[data-count="{name}"] b')).to_have_text(str(number))
 
 
 def answer(page: Page, number: int, right: bool) -> None:
@@ -64,14 +65,14 @@ def test_a_chapter_marked_as_read_is_so_on_every_page_and_can_be_unmarked(site: 
     expect(button).to_have_attribute("aria-pressed", "true")
     open_chapter(page, site, OTHER)
     link = page.locator(f'.bd-sidebar-primary a[href$="/{STEM}.html"]').first
-    assert link.get_attribute("data-progress") == "read"
+    expect(link).to_have_attribute("data-progress", "read")
     open_start(page, site, "progress")
-    assert count(page, "read") == "1"
+    expect_count(page, "read", 1)
     box = page.locator(f'.checklist li[data-stem="{STEM}"] input')
     assert box.is_checked()
     box.focus()
     page.keyboard.press("Space")
-    assert count(page, "read") == "0"
+    expect_count(page, "read", 0)
     assert stored(page)["chapters"] == {}
 
 
@@ -105,21 +106,21 @@ def test_questions_return_after_one_day_then_three_and_a_wrong_answer_sends_them
         (STEM, False, 1, "2026-03-02"),
     ]
     open_start(page, site, "progress")
-    assert "Nothing is due" in page.locator(".review-status").inner_text()
-    assert count(page, "right") == "1"
+    expect(page.locator(".review-status")).to_contain_text("Nothing is due")
+    expect_count(page, "right", 1)
 
     page.clock.set_system_time(datetime(2026, 3, 2, 10))
     page.reload()
-    assert page.locator(".review-status").inner_text() == "2 questions are due today."
+    expect(page.locator(".review-status")).to_have_text("2 questions are due today.")
     page.locator(".review-next").focus()
     for right, box, due in ((True, 2, "2026-03-05"), (False, 1, "2026-03-03")):
         page.keyboard.press("Enter")  # the button has the focus
         expect(page.locator(".review-card .quiz-question")).to_be_visible()
         answer(page, 0, right=right)
-        assert page.locator(".review-status").inner_text() == f"Box {box} of 5: it returns on {due}."
+        expect(page.locator(".review-status")).to_have_text(f"Box {box} of 5: it returns on {due}.")
         page.locator(".review-next").focus()
     page.keyboard.press("Enter")
-    assert "Nothing is due. The next question returns on 2026-03-03." in page.locator(".review-status").inner_text()
+    expect(page.locator(".review-status")).to_contain_text("Nothing is due. The next question returns on 2026-03-03.")
     assert sorted(entry["box"] for entry in stored(page)["questions"].values()) == [1, 2]
 
 
@@ -212,9 +213,9 @@ def test_what_check_writes_can_be_imported(site: Path, page: Page, tmp_path: Pat
     page.locator(".carry-import").set_input_files(progress_file(course))
     expect(page.locator(f'.checklist li[data-stem="{STEM}"] .check-result')).to_have_text("Assignment: 20 of 20 points ✓")
     expect(page.locator(f'.checklist li[data-stem="{OTHER}"] .check-result')).to_have_text("Assignment: 3.5 of 20 points")
-    assert count(page, "passed") == "1"
+    expect_count(page, "passed", 1)
     open_start(page, site, "roadmap")
-    assert page.locator(f'.map-wide a[data-topic="{OTHER}"]').get_attribute("data-progress") == "begun"
+    expect(page.locator(f'.map-wide a[data-topic="{OTHER}"]')).to_have_attribute("data-progress", "begun")
 
 
 def test_a_browser_that_keeps_nothing_is_told_so_and_all_else_works(site: Path, page: Page) -> None:
@@ -233,7 +234,7 @@ def test_a_browser_that_keeps_nothing_is_told_so_and_all_else_works(site: Path, 
     answer(page, 0, right=True)
     open_start(page, site, "progress")
     expect(page.locator(".progress-note")).to_contain_text("keeps nothing")
-    assert count(page, "read") == "0"
+    expect_count(page, "read", 0)
 
 
 def test_progress_of_a_newer_version_is_kept_aside(site: Path, page: Page) -> None:
@@ -258,7 +259,7 @@ def test_the_roadmap_leads_everywhere_and_shows_what_a_topic_rests_on(site: Path
     assert wide.is_visible()
     assert not narrow.is_visible()
     here = wide.locator(f'a[data-topic="{STEM}"]')
-    assert here.get_attribute("data-progress") == "read"
+    expect(here).to_have_attribute("data-progress", "read")
     assert "You have read it." in (here.get_attribute("aria-label") or "")
     assert wide.locator("a").count() == narrow.locator("a").count() == wide.locator("a[aria-label]").count()
     here.focus()
