@@ -699,3 +699,123 @@ def adds_to_the_norm(g, s, u):
     r = s * np.abs(g) / norm
     level = np.floor(r)
     return norm * np.sign(g) * (level + (u < r - level)) / s
+
+
+@wrong("minibatches", caught_by="test_minibatches", section="stochastic_gradient_descent-epoch",
+       misconception="`shuffle` is ignored: every epoch visits the examples in the order given.")
+def never_shuffles(X, y, batch_size, rng, shuffle=True):
+    n = len(X)
+    if batch_size < 1 or len(y) != n:
+        raise ValueError("bad arguments")
+    for start in range(0, n, batch_size):
+        yield X[start : start + batch_size], y[start : start + batch_size]
+
+
+@wrong("sgd_step", caught_by="test_sgd_step", section="stochastic_gradient_descent-scratch",
+       misconception="Weight decay is added with `g += ...`, which changes the caller's gradients.")
+def decay_changes_the_gradient(params, grads, state, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    if lr < 0 or momentum < 0 or weight_decay < 0 or (nesterov and momentum == 0) or len(params) != len(grads):
+        raise ValueError("bad arguments")
+    if any(np.shape(p) != np.shape(g) for p, g in zip(params, grads)):
+        raise ValueError("shapes")
+    if momentum > 0 and "momentum_buffer" not in state:
+        state["momentum_buffer"] = [np.zeros_like(p) for p in params]
+    for i, (p, g) in enumerate(zip(params, grads)):
+        g += weight_decay * p
+        d = g
+        if momentum > 0:
+            v = state["momentum_buffer"][i]
+            v *= momentum
+            v += d
+            d = d + momentum * v if nesterov else v
+        p -= lr * d
+
+
+@wrong("learning_rate", caught_by="test_learning_rate", section="stochastic_gradient_descent-schedules",
+       misconception="The drops of the step schedule are counted from step 0, not from the end of warm-up.")
+def drops_ignore_warmup(t, total_steps, base_lr, schedule="cosine", warmup_steps=0, min_lr=0.0, step_size=30, gamma=0.1):
+    if not 0 <= t <= total_steps or not 0 <= warmup_steps < total_steps or schedule not in ("constant", "step", "cosine"):
+        raise ValueError("bad arguments")
+    if t < warmup_steps:
+        return base_lr * (t + 1) / warmup_steps
+    if schedule == "step":
+        return base_lr * gamma ** (t // step_size)
+    if schedule == "cosine":
+        progress = (t - warmup_steps) / (total_steps - warmup_steps)
+        return min_lr + 0.5 * (base_lr - min_lr) * (1 + math.cos(math.pi * progress))
+    return base_lr
+
+
+@wrong("learning_rate", caught_by="test_learning_rate", section="stochastic_gradient_descent-schedules",
+       misconception="Warm-up is left out of the constant schedule.")
+def constant_without_warmup(t, total_steps, base_lr, schedule="cosine", warmup_steps=0, min_lr=0.0, step_size=30, gamma=0.1):
+    if not 0 <= t <= total_steps or not 0 <= warmup_steps < total_steps or schedule not in ("constant", "step", "cosine"):
+        raise ValueError("bad arguments")
+    if schedule == "constant":
+        return base_lr
+    if t < warmup_steps:
+        return base_lr * (t + 1) / warmup_steps
+    after = t - warmup_steps
+    if schedule == "step":
+        return base_lr * gamma ** (after // step_size)
+    return min_lr + 0.5 * (base_lr - min_lr) * (1 + math.cos(math.pi * after / (total_steps - warmup_steps)))
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-real",
+       misconception="The rate is stored as optimizer.lr, which PyTorch ignores: all updates use the constructor's rate.")
+def sets_an_ignored_attribute(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=1.0, momentum=momentum, weight_decay=weight_decay)
+    losses, t = [], 0
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n, batch_size):
+            index = torch.as_tensor(permutation[start : start + batch_size])
+            optimizer.lr = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[index] @ W + b, y[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64)
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-epoch",
+       misconception="The given order is ignored: every epoch cuts the examples as they lie.")
+def ignores_the_order(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=1.0, momentum=momentum, weight_decay=weight_decay)
+    losses, t = [], 0
+    for _ in range(len(order)):
+        total = 0.0
+        for start in range(0, n, batch_size):
+            batch = slice(start, min(start + batch_size, n))
+            optimizer.param_groups[0]["lr"] = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[batch] @ W + b, y[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * (batch.stop - batch.start)
+            t += 1
+        losses.append(total / n)
+    return W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64)
+
+
+@wrong("qsgd", caught_by="test_qsgd", section="stochastic_gradient_descent-qsgd",
+       misconception="np.linalg.norm(g, 2) of a matrix is its largest singular value, not the norm of all its entries.")
+def spectral_norm(g, s, u):
+    g, u = np.asarray(g, dtype=np.float64), np.asarray(u)
+    if s < 1 or g.shape != u.shape:
+        raise ValueError("bad arguments")
+    if g.size == 0 or not g.any():
+        return np.zeros_like(g)
+    norm = np.linalg.norm(g, 2) if g.ndim <= 2 else np.sqrt((g * g).sum())
+    r = s * np.abs(g) / norm
+    level = np.floor(r)
+    return norm * np.sign(g) * (level + (u < r - level)) / s
