@@ -204,7 +204,7 @@ def advantages_and_returns(
     gamma: float,
     lam: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """GAE (T, N) and value targets (T, N): the one handed to the training task, so that it stands on its own."""
+    """GAE and value targets, (T, N) with time first: handed to the training task, so that it stands on its own."""
     delta = rewards + gamma * np.where(terminated, 0.0, next_values) - values
     keep = np.where(terminated | truncated, 0.0, gamma * lam)
     advantages = np.zeros((len(delta) + 1, *delta.shape[1:]))
