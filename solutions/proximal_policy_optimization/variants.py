@@ -163,7 +163,7 @@ def turned_round(kl, target_kl=None, factor=1.5):
     return bool(not kl <= limit)
 
 
-@variant("train_ppo", why="arrays allocated in advance, samples ordered environment by environment, np.array_split-free slices")
+@variant("train_ppo", why="arrays allocated in advance, turned round for the advantages, samples ordered environment by environment")
 def preallocated(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
                  gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
     T, N = rollout_steps, env.num_envs
@@ -188,8 +188,8 @@ def preallocated(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, 
                 if D[t, n] or C[t, n]:
                     finished.append(float(score[n]))
                     score[n] = 0.0
-        adv, ret = advantage_fn(R, V, W, D, C, gamma, lam)
-        flat = [np.swapaxes(x, 0, 1).reshape(T * N, *x.shape[2:]) for x in (O, A, L, adv, ret)]
+        adv, ret = advantage_fn(R.T, V.T, W.T, D.T, C.T, gamma, lam)
+        flat = [np.swapaxes(x, 0, 1).reshape(T * N, *x.shape[2:]) for x in (O, A, L, adv.T, ret.T)]
         rate = learning_rate * (updates - u) / updates
 
         def one_pass():
@@ -233,13 +233,13 @@ def list_of_steps(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32,
                     log.append(score[n])
                     score[n] = 0.0
         used += size
-        values = np.stack([agent.value(s["o"]) for s in steps])
-        nexts = np.stack([agent.value(s["t"].final_observation) for s in steps])
-        advantages, returns = advantage_fn(np.stack([s["t"].reward for s in steps]), values, nexts,
-                                           np.stack([s["t"].terminated for s in steps]),
-                                           np.stack([s["t"].truncated for s in steps]), gamma, lam)
+        values = np.stack([agent.value(s["o"]) for s in steps], axis=1)
+        nexts = np.stack([agent.value(s["t"].final_observation) for s in steps], axis=1)
+        advantages, returns = advantage_fn(np.stack([s["t"].reward for s in steps], axis=1), values, nexts,
+                                           np.stack([s["t"].terminated for s in steps], axis=1),
+                                           np.stack([s["t"].truncated for s in steps], axis=1), gamma, lam)
         data = {"observations": np.concatenate([s["o"] for s in steps]), "actions": np.concatenate([s["a"] for s in steps]),
-                "logp": np.concatenate([s["l"] for s in steps]), "advantages": advantages.ravel(), "returns": returns.ravel()}
+                "logp": np.concatenate([s["l"] for s in steps]), "advantages": advantages.T.ravel(), "returns": returns.T.ravel()}
         orders = (rng.permutation(size) for _ in range(epochs))
         for index in (o[k : k + minibatch_size] for o in orders for k in range(0, size, minibatch_size)):
             batch = {key: value[index] for key, value in data.items()}

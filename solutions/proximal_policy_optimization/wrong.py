@@ -663,7 +663,7 @@ def next_observation_after_reset(env, agent, advantage_fn, rng, *, env_steps, ro
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -707,7 +707,7 @@ def observation_after_step(env, agent, advantage_fn, rng, *, env_steps, rollout_
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -750,7 +750,7 @@ def budget_per_environment(env, agent, advantage_fn, rng, *, env_steps, rollout_
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -793,7 +793,7 @@ def budget_rounded_up(env, agent, advantage_fn, rng, *, env_steps, rollout_steps
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -836,7 +836,7 @@ def not_normalised(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -879,7 +879,7 @@ def normalised_over_rollout(env, agent, advantage_fn, rng, *, env_steps, rollout
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -922,7 +922,7 @@ def mean_not_subtracted(env, agent, advantage_fn, rng, *, env_steps, rollout_ste
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -965,7 +965,7 @@ def stops_one_epoch_only(env, agent, advantage_fn, rng, *, env_steps, rollout_st
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1006,7 +1006,7 @@ def never_stops(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, e
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1049,7 +1049,7 @@ def stops_at_target(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=3
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1092,7 +1092,7 @@ def rate_constant(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32,
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1135,7 +1135,7 @@ def rate_off_by_one(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=3
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1179,7 +1179,7 @@ def reset_each_iteration(env, agent, advantage_fn, rng, *, env_steps, rollout_st
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1222,7 +1222,7 @@ def single_epoch(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, 
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1265,7 +1265,7 @@ def order_kept(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, ep
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1308,7 +1308,7 @@ def flags_swapped(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32,
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), truncated, terminated, gamma, lam
         )
@@ -1351,7 +1351,7 @@ def returns_run_on(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = running + 0.0
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1394,7 +1394,7 @@ def truncated_not_counted(env, agent, advantage_fn, rng, *, env_steps, rollout_s
             ended = step.terminated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1437,7 +1437,7 @@ def advantages_unmatched(env, agent, advantage_fn, rng, *, env_steps, rollout_st
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1523,7 +1523,7 @@ def running_reset_each_iteration(env, agent, advantage_fn, rng, *, env_steps, ro
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1566,7 +1566,7 @@ def advantages_in_columns(env, agent, advantage_fn, rng, *, env_steps, rollout_s
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1590,7 +1590,7 @@ def advantages_in_columns(env, agent, advantage_fn, rng, *, env_steps, rollout_s
 
 
 @wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-loop",
-       misconception="The actions are flattened environment by environment, the other arrays step by step.")
+       misconception="The actions are flattened step by step, the other arrays environment by environment.")
 def actions_flattened_otherwise(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
               gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
     samples = rollout_steps * env.num_envs
@@ -1609,7 +1609,7 @@ def actions_flattened_otherwise(env, agent, advantage_fn, rng, *, env_steps, rol
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1704,7 +1704,7 @@ def acts_with_own_generator(env, agent, advantage_fn, rng, *, env_steps, rollout
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1747,7 +1747,7 @@ def stops_at_equal_kl(env, agent, advantage_fn, rng, *, env_steps, rollout_steps
             ended = step.terminated | step.truncated
             episode_returns += [float(x) for x in running[ended]]
             running = np.where(ended, 0.0, running)
-        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
         advantages, returns = advantage_fn(
             rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
         )
@@ -1768,3 +1768,326 @@ def stops_at_equal_kl(env, agent, advantage_fn, rng, *, env_steps, rollout_steps
             if stop:
                 break
     return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-gae",
+       misconception="The arrays are handed over with time first, as they were collected.")
+def time_first_arrays(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        advantages, returns = advantage_fn(
+            rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std() + 1e-8)
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-gae",
+       misconception="Arrays with time first are turned round for the estimate, but its results are not turned back: samples get the advantages of others.")
+def estimates_not_turned_back(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.array(x) for x in zip(*rows))
+        advantages, returns = advantage_fn(
+            rewards.T, agent.value(observations).T, agent.value(finals).T, terminated.T, truncated.T, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std() + 1e-8)
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-loop",
+       misconception="The run goes on from the final observation: after an end it acts in a state that is gone.")
+def acts_on_final_observation(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.final_observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
+        advantages, returns = advantage_fn(
+            rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std() + 1e-8)
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-loop",
+       misconception="The normalised advantages are written back, and normalised again in the next epoch.")
+def normalised_advantages_kept(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
+        advantages, returns = advantage_fn(
+            rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std() + 1e-8)
+                data["advantages"][order[start : start + minibatch_size]] = batch["advantages"]
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-loop",
+       misconception="The standard deviation is the one with n - 1, as torch.std gives it.")
+def deviation_with_ddof(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
+        advantages, returns = advantage_fn(
+            rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std(ddof=1) + 1e-8)
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-gae",
+       misconception="The values too come from the final observations: they belong to the states after the actions.")
+def values_of_final_observations(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
+        advantages, returns = advantage_fn(
+            rewards, agent.value(finals), agent.value(finals), terminated, truncated, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std() + 1e-8)
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-gae",
+       misconception="Both ends are handed over as a termination: at the time limit nothing is bootstrapped.")
+def every_end_is_a_termination(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        observations, actions, logps, rewards, terminated, truncated, finals = (np.stack(x, axis=1) for x in zip(*rows))
+        advantages, returns = advantage_fn(
+            rewards, agent.value(observations), agent.value(finals), terminated | truncated, truncated, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std() + 1e-8)
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
+
+
+@wrong("clip_cases", caught_by="test_clip_cases", section="proximal_policy_optimization-clip",
+       misconception="The gradient exchanges the two limits: it is cut at 1 + low and 1 - high.")
+def gradient_limits_exchanged(ratio, advantage, low=0.2, high=0.2):
+    ratio, advantage = np.asarray(ratio, dtype=np.float64), np.asarray(advantage, dtype=np.float64)
+    if ratio.shape != advantage.shape:
+        raise ValueError(f"ratio and advantage must have one shape, got {ratio.shape} and {advantage.shape}")
+    if low <= 0 or high <= 0:
+        raise ValueError(f"low and high must be above 0, got {low} and {high}")
+    objective = np.minimum(ratio * advantage, np.clip(ratio, 1 - low, 1 + high) * advantage)
+    improved_enough = ((advantage > 0) & (ratio > 1 + low)) | ((advantage < 0) & (ratio < 1 - high))
+    return objective, np.where(improved_enough, 0.0, advantage)
+
+
+@wrong("policy_loss", caught_by="test_policy_loss", section="proximal_policy_optimization-clip",
+       misconception="logp is detached as well: the loss has the right value, and no gradient.")
+def logp_detached(logp, old_logp, advantages, clip=0.2):
+    ratio = torch.exp(logp.detach() - old_logp.detach())
+    a = advantages.detach()
+    return -torch.minimum(ratio * a, torch.clamp(ratio, 1 - clip, 1 + clip) * a).mean()
