@@ -768,3 +768,45 @@ def relu_after_first_only(x, layers):
         if index == 0 and len(layers) > 1:
             x = np.maximum(x, 0.0)
     return x
+
+
+@wrong("quantize_per_channel", caught_by="test_quantize_per_channel", section="quantization-granularity",
+       misconception="A negative axis is compared with positive ones, so no axis is kept and the whole tensor gets one scale.")
+def negative_axis_not_found(w, axis=0, bits=8):
+    if not 2 <= bits <= 8:
+        raise ValueError("bits")
+    w = np.asarray(w, dtype=np.float64)
+    n = 2 ** (bits - 1) - 1
+    largest = np.abs(w).max(axis=tuple(a for a in range(w.ndim) if a != axis), keepdims=True)
+    scale = np.where(largest > 0, largest / n, 1.0)
+    return np.clip(np.rint(w / scale), -n, n).astype(np.int8), scale
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-ste",
+       misconception="The zero-point is added but not subtracted again before scaling: every value is shifted by scale * zero_point.")
+def zero_point_not_subtracted(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    r = torch.round(x.detach() / scale) + zero_point
+    return r.clamp(q_min, q_max) * scale + (x - x.detach()) * ((r >= q_min) & (r <= q_max))
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-library",
+       misconception="float32 is divided in float64 and converted back: values next to a half go to another level than in float32.")
+def divided_in_float64(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    r = torch.round(x.detach().double() / scale) + zero_point
+    x_hat = ((r.clamp(q_min, q_max) - zero_point) * scale).to(x.dtype)
+    return x_hat + (x - x.detach()) * ((r >= q_min) & (r <= q_max))
+
+
+@wrong("run_quantized_mlp", caught_by="test_quantized_mlp", section="quantization-network",
+       misconception="There is no ReLU: the clip at 0 of the next layer does its work only while that layer's zero-point is 0.")
+def relu_left_to_the_clip(x, layers):
+    x = np.asarray(x, dtype=np.float64)
+    for layer in layers:
+        q = np.clip(np.rint(x / layer["x_scale"]) + layer["x_zero"], 0, 255).astype(np.int32)
+        acc = (q - layer["x_zero"]) @ layer["q_weight"].T.astype(np.int32) + layer["q_bias"]
+        x = layer["x_scale"] * layer["w_scale"] * acc
+    return x
