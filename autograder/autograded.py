@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -21,6 +22,7 @@ TAGS = [
     *("a", "abbr", "b", "blockquote", "br", "code", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre"),
     *("s", "span", "strong", "sub", "sup", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "ul"),
 ]
+AS_TYPED = re.compile(r"(?P<fence>`{3,})text\n(?P<text>.*)\n(?P=fence)", re.DOTALL)
 
 _masters: dict[str, NotebookNode] = {}
 
@@ -84,13 +86,27 @@ def _learner_cells(assignment: Assignment, submission: bytes) -> tuple[dict[str,
 
 
 def sanitised(notebook: NotebookNode, trusted: Collection[str]) -> NotebookNode:
-    """Without active content: HTML in outputs, and in Markdown that is not the course's own (`trusted` sources), is cleaned."""
+    """Without active content: HTML in outputs is cleaned, Markdown that is not the course's own (`trusted` sources) is shown as typed."""
     cleaner = SanitizeHTML(tags=TAGS, strip=True, sanitized_output_types={"text/html"})
     for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code" or cell.source not in trusted:
+        if cell.cell_type != "markdown":
             cleaner.preprocess_cell(cell, {}, index)
+        elif cell.source not in trusted:
+            cell.source = as_typed(cell.source)
         cell.pop("attachments", None)
     return notebook
+
+
+def as_typed(source: str) -> str:
+    """Markdown that shows a text letter by letter.
+
+    Rendered, it could hold links and formulas that run scripts, and constructs that take a parser minutes.
+    """
+    typed = AS_TYPED.fullmatch(source)
+    if typed and typed["fence"] not in typed["text"]:
+        return source
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", source)), default=0))
+    return f"{fence}text\n{source}\n{fence}"
 
 
 def _verdict(task: TaskGrade) -> list[NotebookNode]:

@@ -9,7 +9,6 @@ import atexit
 import html
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -35,7 +34,6 @@ from autograder.submissions import digest_of, read_submission
 if TYPE_CHECKING:
     from autograder.engine import Engine
 
-HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE)
 HIDDEN_NOTE = "# Hidden tests ran here."
 MARKER = "grade.json"
 REMOVED = "(This output repeated part of a hidden test and was removed.)"
@@ -92,14 +90,11 @@ class HideTests(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         course, (stem, student) = Course(Path.cwd()), (resources["nbgrader"][k] for k in ("assignment", "student"))
         path, by_engine = course.master(stem), course.autograded(student, stem).with_name(MARKER).exists()
-        secrets = hidden_lines(nb)
-        trusted: set[str] = set()
-        if path.exists():
-            assignment = read_master(path)
-            secrets |= hidden_lines(assignment.notebook)
-            trusted = {cell.source for cell in assignment.notebook.cells}
+        original = read_master(path).notebook if path.exists() else nb
+        secrets = hidden_lines(original)
+        trusted = {cell.source for cell in original.cells} if path.exists() else set()
         for cell in nb.cells:
-            cell.source = HIDDEN.sub(HIDDEN_NOTE, cell.source)
+            cell.source = split_hidden(cell.source)[0]
             if is_grade(cell) and cell.cell_type == "code":
                 errors = [output for output in cell.outputs if output.output_type == "error"]
                 cell.outputs = errors if by_engine else [_property(error) for error in errors]
@@ -131,10 +126,26 @@ class CollectFilesOnly(ExchangeCollect):
 
 def hidden_lines(notebook: NotebookNode) -> set[str]:
     """The lines of all hidden tests that are long enough to be told from ordinary text, and stand nowhere else."""
-    regions = [region for cell in notebook.cells for region in HIDDEN.findall(cell.source)]
-    lines = {line.strip() for region in regions for line in region.splitlines()[1:-1]}
-    shown = "\n".join(HIDDEN.sub("", cell.source) for cell in notebook.cells)
+    cells = [split_hidden(cell.source) for cell in notebook.cells]
+    shown = "\n".join(source for source, _ in cells)
+    lines = {line.strip() for _, hidden in cells for line in hidden}
     return {line for line in lines if len(line) >= SHORTEST_SECRET and line not in shown}
+
+
+def split_hidden(source: str) -> tuple[str, list[str]]:
+    """The source with a note for each hidden part, and the lines of those parts. One that does not end goes on to the end."""
+    shown: list[str] = []
+    hidden: list[str] = []
+    inside = False
+    for line in source.split("\n"):
+        if not inside and "BEGIN HIDDEN TESTS" in line:
+            inside = True
+            shown.append(HIDDEN_NOTE)
+        elif inside and "END HIDDEN TESTS" in line:
+            inside = False
+        else:
+            (hidden if inside else shown).append(line)
+    return "\n".join(shown), hidden
 
 
 def _grade(assignment: Assignment, content: bytes, seed: int) -> Grade:

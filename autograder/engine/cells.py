@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import linecache
+import re
 import types
 from typing import Any
 
+MAGIC = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)
 NOTE = "\n[output truncated]\n"
 
 
@@ -87,7 +90,7 @@ class Shell:
     def run(self, source: str, filename: str) -> str | None:
         """Run a cell; the text of its last expression, if it has a value."""
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-        tree = ast.parse(source, filename)
+        tree = ast.parse(python(source), filename)
         last = tree.body[-1] if tree.body else None
         if isinstance(last, ast.Expr):
             tree.body.pop()
@@ -98,6 +101,26 @@ class Shell:
         if value is None or source.rstrip().endswith(";"):
             return None
         return repr(value)[: self.capture.limit]
+
+
+def python(source: str) -> str:
+    """Notebook source as Python: magics become calls that do nothing here.
+
+    IPython may take minutes over a cell that was written to that end, so this runs where the cell runs, under its limits.
+    """
+    if not MAGIC.search(source):
+        return source
+    try:
+        return str(_transformer().transform_cell(source))
+    except Exception:
+        return source  # its syntax error is the learner's to see
+
+
+@functools.lru_cache(maxsize=1)
+def _transformer() -> Any:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager()
 
 
 def defined(source: str, namespace: dict[str, Any]) -> dict[str, Any]:

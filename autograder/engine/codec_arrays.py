@@ -88,6 +88,7 @@ def _read_layout(decoder: Decoder, dtype: np.dtype[Any]) -> tuple[np.ndarray[Any
         raise CodecError("shape and data do not fit")
     if math.prod(n for n in shape if n) > 1 << 40:
         raise CodecError("not a shape")
+    _require_true_or_false(values, dtype)
     if strides is None:
         buffer = np.empty(len(values), np.uint8)
         buffer[:] = np.frombuffer(values, np.uint8)
@@ -101,6 +102,18 @@ def _read_layout(decoder: Decoder, dtype: np.dtype[Any]) -> tuple[np.ndarray[Any
     array = np.ndarray(shape, dtype, buffer, start, strides)
     array[...] = np.frombuffer(values, dtype).reshape(shape)
     return array, buffer
+
+
+def _require_true_or_false(values: memoryview | bytes, dtype: np.dtype[Any]) -> None:
+    """Refuse Booleans that are neither 0 nor 1: NumPy takes one for equal to True, or not, as it happens."""
+    base = dtype.base
+    if base.names is not None:
+        table = np.frombuffer(values, base)
+        for name in base.names:
+            part = np.ascontiguousarray(table[name])
+            _require_true_or_false(part.tobytes(), part.dtype)
+    elif base.kind == "b" and len(values) and np.frombuffer(values, np.uint8).max() > 1:
+        raise CodecError("a Boolean that is neither true nor false")
 
 
 def _array(encoder: Encoder, value: np.ndarray[Any, Any]) -> None:
@@ -135,6 +148,7 @@ def _read_scalar(decoder: Decoder) -> Any:
     data = bytes(decoder.take(decoder.u32()))
     if len(data) != dtype.itemsize or not data:
         raise CodecError("a scalar of the wrong size")
+    _require_true_or_false(data, dtype)
     return np.frombuffer(data, dtype)[0]
 
 
@@ -172,6 +186,7 @@ def read_tensor(decoder: Decoder) -> torch.Tensor:
     dtype = TORCH_DTYPES[name]
     carrier = np.dtype(CARRIER[dtype.itemsize])
     array, buffer = _read_layout(decoder, carrier)
+    _require_true_or_false(buffer.tobytes(), np.dtype(bool if dtype is torch.bool else np.uint8))
     if array.size == 0:
         tensor = torch.empty(array.shape, dtype=dtype)
     else:
@@ -201,7 +216,10 @@ def _generator(encoder: Encoder, value: np.random.Generator) -> None:
 def _read_generator(decoder: Decoder) -> Any:
     name, state = decoder.value()
     bits = BIT_GENERATORS[name](0)
-    bits.state = _STATES.loads(state)
+    bits.state = held = _STATES.loads(state)
+    # NumPy trusts these two, and reads beyond its buffer.
+    if not (0 <= held["state"].get("pos", 0) <= 624 and 0 <= held.get("buffer_pos", 0) <= 4):
+        raise CodecError("not a generator's state")
     return decoder.note(np.random.Generator(bits))
 
 

@@ -20,7 +20,8 @@ from autograder.engine.limits import Limits
 from autograder.engine.wire import Channel, Closed, FrameTooLarge, send_fds
 
 START_SECONDS = 180.0
-CONTROL_FRAME = 64 * 1024 * 1024
+CONTROL_FRAME = 64 * 1024 * 1024  # an answer of the tests' process
+LEARNER_FRAME = 1024 * 1024  # an answer of a learner's process, besides the output in it
 # The zygote dies with the thread that started it (that is what "parent" means to Linux), so it is started by one that never ends.
 _STARTER = ThreadPoolExecutor(1, "zygote-starter")
 
@@ -113,7 +114,8 @@ class ZygoteHost:
         theirs.close()
         if "error" in answer:
             raise InfrastructureError(f"no process could be started: {answer['error']}")
-        return Child(answer["pid"], Channel(ours, CONTROL_FRAME), zygote)
+        largest = CONTROL_FRAME if kind == "test" else LEARNER_FRAME + 8 * self.limits.output
+        return Child(answer["pid"], Channel(ours, largest), zygote)
 
     def end(self, child: Child, wait: bool = True) -> dict[str, Any]:
         """Kill a fork and everything it started; if `wait`, say why it had ended."""

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
+
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def writable(text: str) -> str:
+    """The text with marks for lone surrogates, which a learner can send and no file can hold."""
+    return SURROGATES.sub("\ufffd", text)
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def _cell(raw: Any) -> SubmittedCell | None:
     identity = raw.get("id")
     return SubmittedCell(
         kind=str(raw.get("cell_type")),
-        source=source,
+        source=writable(source),
         grade_id=grade_id if isinstance(grade_id, str) else None,
         identity=identity if isinstance(identity, str) else None,
     )

@@ -73,7 +73,6 @@ def limit_resources(limits: Limits) -> None:
     """Limits that each process of a submission inherits. Their sum is watched by the zygote."""
     hard = {
         resource.RLIMIT_CPU: limits.cpu_seconds,
-        resource.RLIMIT_AS: _address_space() + limits.memory,
         resource.RLIMIT_FSIZE: limits.file_size,
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_CORE: 0,
@@ -83,6 +82,15 @@ def limit_resources(limits: Limits) -> None:
         _soft, ceiling = resource.getrlimit(kind)
         value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
         resource.setrlimit(kind, (value, value))
+    limit_memory(limits.memory)
+
+
+def limit_memory(most: int) -> None:
+    """Let this process take `most` bytes more than it has."""
+    value = _address_space() + most
+    _soft, ceiling = resource.getrlimit(resource.RLIMIT_AS)
+    value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+    resource.setrlimit(resource.RLIMIT_AS, (value, value))
 
 
 def _address_space() -> int:

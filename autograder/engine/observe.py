@@ -17,6 +17,7 @@ ITEMS = 8  # of a sequence or a dict
 DEPTH = 4
 SECONDS = 3.0  # an observation ends after so long: what was seen until then tells enough
 MOST = 400
+LEAVES = 200_000  # of all summaries together: a result can be built to make them huge
 
 Summary = tuple[Any, ...]
 
@@ -31,6 +32,7 @@ class Observer:
     def __init__(self) -> None:
         self.seen: list[tuple[str, Summary, Summary]] = []
         self.deadline = time.monotonic() + SECONDS
+        self.leaves = 0
 
     def returned(self, asked: str, value: Any, arguments: tuple[Any, ...]) -> None:
         self._add(asked, summary(value), arguments)
@@ -41,8 +43,13 @@ class Observer:
     def _add(self, asked: str, result: Summary, arguments: tuple[Any, ...]) -> None:
         mutable = tuple(a for a in arguments if isinstance(a, (list, dict, np.ndarray, torch.Tensor)))
         self.seen.append((asked, result, summary(mutable)))
-        if len(self.seen) >= MOST or time.monotonic() > self.deadline:
+        self.leaves += _leaves(self.seen[-1])
+        if len(self.seen) >= MOST or self.leaves > LEAVES or time.monotonic() > self.deadline:
             raise Enough
+
+
+def _leaves(value: Any) -> int:
+    return sum(map(_leaves, value)) if isinstance(value, tuple) else 1
 
 
 def summary(value: Any, depth: int = DEPTH) -> Summary:

@@ -21,6 +21,7 @@ from autograder.engine.wire import Channel, Closed, FrameTooLarge
 
 MAX_NESTED_CALLS = 40
 MAX_MESSAGE = 2000
+MAX_NAME = 100
 
 
 class LearnerGone(BaseException):
@@ -106,7 +107,7 @@ class Peer:
             self.depth -= 1
         label = (target, name) if isinstance(target, Remote) else (None, name)
         labels = labels + [(label, self.parameter(label, _argument(spans, n))) for n in range(len(kept), len(table))]
-        return self._answer(frame, table, inputs, labels)
+        return self._answer((op, name) == ("op", "next"), frame, table, inputs, labels)
 
     def _arguments(self, encoder: Encoder, args: tuple[Any, ...], kwargs: dict[str, Any], first: int) -> list[tuple[int | str, int, int]]:
         """Write the arguments; say which numbers of the table each of them brought."""
@@ -138,7 +139,7 @@ class Peer:
                 return frame
             self.serve(frame)
 
-    def _answer(self, frame: bytearray, table: list[Any], inputs: list[torch.Tensor], labels: list[tuple[Any, str]]) -> Any:
+    def _answer(self, ends: bool, frame: bytearray, table: list[Any], inputs: list[torch.Tensor], labels: list[tuple[Any, str]]) -> Any:
         crossing = Crossing(self)
         kind, decoder = frame[:1], Decoder(self.codec, memoryview(frame)[1:], table, crossing)  # type: ignore[arg-type]
         printed, changed, retain = decoder.value(), decoder.value(), decoder.value()
@@ -148,7 +149,7 @@ class Peer:
         for number in retain:
             self.retained.setdefault(number, (table, labels))
         if kind == b"E":
-            raise self._exception(decoder.value())
+            raise self._exception(decoder.value(), ends)
         graph, tensors = decoder.value(), decoder.value()
         if tensors:
             remote = RemoteGraph(graph, tensors, self._remote_vjp, self.releases.append)
@@ -172,9 +173,13 @@ class Peer:
     def _remote_vjp(self, number: int, gradients: list[Any]) -> list[Any]:
         return list(self.request("vjp", number, None, tuple(gradients), {}))
 
-    def _exception(self, described: Any) -> BaseException:
-        """The exception that the other end raised, as the nearest type that is known here."""
+    def _exception(self, described: Any, ends: bool) -> BaseException:
+        """The exception that the other end raised, as the nearest type that is known here.
+
+        `StopIteration` comes from an iterator alone (`ends`): from a call it would end the loop around it, and the checks there.
+        """
         names, args, trace = described
+        names = [str(name)[:MAX_NAME] for name in names[:16] if ends or name != "StopIteration"] or ["RuntimeError"]
         known = {**KNOWN_EXCEPTIONS, **{k: v for k, v in self.given.items() if isinstance(v, type) and issubclass(v, Exception)}}
         kind = next((known[name] for name in names if name in known), RuntimeError)
         message = ", ".join(map(str, args)) if kind is not RuntimeError or names[0] in known else f"{names[0]}: {', '.join(map(str, args))}"
@@ -182,7 +187,7 @@ class Peer:
             error = kind(*args)
         except Exception:
             error = RuntimeError(message)
-        error.learner = (str(names[0]), message[:MAX_MESSAGE], str(trace)[:MAX_MESSAGE])  # type: ignore[attr-defined]
+        error.learner = (names[0], message[:MAX_MESSAGE], str(trace)[:MAX_MESSAGE])  # type: ignore[attr-defined]
         return error
 
     # serving

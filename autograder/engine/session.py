@@ -8,8 +8,9 @@ import time
 from typing import Any
 
 from autograder.engine.diagnosis import Observation
+from autograder.engine.disclosure import disclose, plain_outcome
 from autograder.engine.host import Child, InfrastructureError, ZygoteHost
-from autograder.engine.plan import Blueprint, Plan, Step
+from autograder.engine.plan import Blueprint, Plan, Step, TestCell
 from autograder.engine.wire import Closed
 
 GRACE = 2.0  # seconds a trusted process may take to say that the other one is gone
@@ -51,16 +52,20 @@ class Session:
         self.learner = self.tester = None
 
     def run(self, only: set[str] | None = None, observe: bool = False) -> None:
-        """Run all steps; of the tests, those in `only` if given. A test that fails is run again to be observed, if `observe`."""
+        """Run all steps; of the tests, those in `only` if given. A test that fails is run again to be observed, if `observe`.
+
+        Then settle what may be shown of it all.
+        """
         for step in self.plan.steps:
             if step.kind != "test":
                 self._other(step)
                 continue
             self._expect_until(step)
             if only is None or step.grade_id in only:
-                verdict = self.verdicts[step.grade_id] = self._test(step)
+                verdict = self.verdicts[step.grade_id] = self.test(step, self.print.tests[step.grade_id])
                 if observe and verdict["status"] in ("failed", "error"):
                     self.observed[step.grade_id] = self.observe(step)
+        disclose(self, set(self.verdicts))
 
     def run_until(self, test_id: str) -> Step:
         """Run all cells before a test, and give the test's step."""
@@ -75,11 +80,11 @@ class Session:
     def _other(self, step: Step) -> None:
         if step.kind == "given":
             self._prepare({"op": "given", "id": step.identity, "source": step.source})
-        self.outcomes[step.identity] = self._cell(step)
+        self.outcomes[step.identity] = self.cell(step)
 
     def observe(self, step: Step) -> Observation:
         """What the solution does on the inputs of a test, whether it is right or not; nothing if it takes too long."""
-        observed: Observation = self._test(step, observe=True).get("observed", [])
+        observed: Observation = self.test(step, self.print.tests[step.grade_id], observe=True).get("observed", [])
         return observed
 
     def _left(self, seconds: float) -> float:
@@ -87,7 +92,7 @@ class Session:
 
     # the learner's process
 
-    def _cell(self, step: Step) -> dict[str, Any]:
+    def cell(self, step: Step) -> dict[str, Any]:
         """Run one cell; one that hangs or kills the process is left out when the process is started again."""
         if self.learner is None and not self._restart():
             return _failed(step, "Crashed", WORDS["crashed"])
@@ -102,7 +107,13 @@ class Session:
 
     def _run_cell(self, learner: Child, step: Step) -> dict[str, Any]:
         learner.order(op="cell", id=step.identity, source=step.source, given=step.kind == "given")
-        return _plain_outcome(step, learner.answer(self._left(self.limits.cell_seconds)))
+        return plain_outcome(learner.answer(self._left(self.limits.cell_seconds)), self.limits.output)
+
+    def renew(self) -> bool:
+        """A learner's process in which nothing has run yet, or False when no time is left."""
+        self._bury("")
+        self.done = []
+        return self._restart()
 
     def _bury(self, reason: str) -> str:
         """End the learner's process; say why it ended."""
@@ -154,7 +165,7 @@ class Session:
         for order in self.prepared:
             self.tester.order(**order)
 
-    def _test(self, step: Step, observe: bool = False) -> dict[str, Any]:
+    def test(self, step: Step, cell: TestCell, observe: bool = False) -> dict[str, Any]:
         """Run one test cell against a fork of the learner's process."""
         if self._left(1.0) <= 0:
             return _verdict("timeout", f"the submission took longer than {self.limits.seconds:g} s")
@@ -162,7 +173,6 @@ class Session:
             return _verdict("crashed", WORDS["crashed"])
         assert self.learner is not None
         assert self.tester is not None
-        cell = self.print.tests[step.grade_id]
         ours, theirs = socket.socketpair()
         try:
             self.learner.order(op="serve")
@@ -215,18 +225,3 @@ def _failed(step: Step, name: str, text: str) -> dict[str, Any]:
 
 def _verdict(status: str, message: str) -> dict[str, Any]:
     return {"status": status, "property": None, "hint": None, "message": message, "trace": None, "printed": ""}
-
-
-def _plain_outcome(step: Step, answer: Any) -> dict[str, Any]:
-    """What a learner's process says about a cell, checked: it could have sent anything."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("outputs"), list):
-        raise Closed("the process sent something that is no answer")
-    outputs = []
-    for output in answer["outputs"][:100]:
-        if isinstance(output, dict) and isinstance(output.get("text"), str):
-            kind = "execute_result" if output.get("output_type") == "execute_result" else "stream"
-            name = "stderr" if output.get("name") == "stderr" else "stdout"
-            outputs.append({"output_type": kind, "name": name, "text": output["text"]})
-    failure = answer.get("failure")
-    failure = tuple(str(part)[:4000] for part in failure) if isinstance(failure, tuple) and len(failure) == 3 else None
-    return {"outputs": outputs, "failure": failure}

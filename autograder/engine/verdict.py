@@ -8,7 +8,8 @@ from typing import Any
 from autograder.checks import CheckFailed
 from autograder.engine.codec import CodecError
 from autograder.engine.remote import Remote
-from autograder.engine.rpc import LearnerGone
+from autograder.engine.rpc import MAX_MESSAGE, LearnerGone
+from autograder.engine.values import KNOWN_EXCEPTIONS
 
 PRODUCERS = {"iter", "next", "len", "getitem", "setitem", "delitem", "enter", "exit", "reversed", "float", "int"}
 
@@ -64,37 +65,55 @@ class Rules:
 
 
 def is_hidden(error: BaseException, filename: str, hidden: list[tuple[int, int]]) -> bool:
-    """Whether the error came out of a hidden part of the test cell. In doubt, yes."""
+    """Whether the error came out of a hidden part of the test cell, or after one. In doubt, yes."""
     frames = traceback.walk_tb(error.__traceback__)
     lines = [number for f, number in frames if f.f_code.co_filename == filename and f.f_code.co_name == "<module>"]
-    return not lines or any(start <= lines[0] <= end for start, end in hidden)
+    return not lines or any(start <= lines[0] for start, _end in hidden)
 
 
 def judge(error: BaseException | None, filename: str, hidden: list[tuple[int, int]]) -> dict[str, Any]:
-    """The verdict on a test cell that ended with `error`."""
-    verdict: dict[str, Any] = {"status": "passed", "property": None, "hint": None, "message": "", "trace": None}
+    """The verdict on a test cell that ended with `error`.
+
+    `message` says nothing that the learner's code could have chosen. `open` says more, or is None: it may be shown only if
+    that code has not seen hidden data yet.
+    """
+    verdict: dict[str, Any] = {"status": "passed", "property": None, "hint": None, "message": "", "open": None, "trace": None}
     if error is None:
         return verdict
-    secret = is_hidden(error, filename, hidden)
+    verdict |= _told(error, secret=True)
+    if not is_hidden(error, filename, hidden):
+        verdict["open"] = _told(error, secret=False)["message"][: 2 * MAX_MESSAGE]
+    return verdict
+
+
+def _told(error: BaseException, secret: bool) -> dict[str, Any]:
+    """Status and message of a test that ended with `error`."""
     origin = getattr(error, "learner", None)
     if isinstance(error, LearnerGone):
-        verdict |= {"status": "crashed", "message": "your code ended its own process"}
-    elif isinstance(error, CheckFailed):
+        return {"status": "crashed", "message": "your code ended its own process"}
+    if isinstance(error, CheckFailed):
         shown = error.property if secret or not error.detail else f"{error.property}: {error.detail}"
-        verdict |= {"status": "failed", "property": str(error.property), "hint": error.hint or None, "message": str(shown)}
-    elif origin is not None:
+        return {"status": "failed", "property": str(error.property), "hint": error.hint or None, "message": str(shown)}
+    if origin is not None:
         name, message, trace = origin
-        if name == "NotImplementedError":
-            verdict |= {"status": "not_attempted", "message": "not attempted yet"}
-        else:
-            text = f"your code raised {name}" if secret or not message else f"your code raised {name}: {message}"
-            verdict |= {"status": "error", "message": text, "trace": trace or None}
-    elif isinstance(error, CodecError):
-        verdict |= {"status": "error", "message": f"the result can't be judged: {error}"}
-    elif isinstance(error, AssertionError):
+        return _raised(name, message, trace, type(error).__name__, secret)
+    if isinstance(error, CodecError):
+        return {"status": "error", "message": f"the result can't be judged: {error}"}
+    if isinstance(error, AssertionError):
         text = str(error) if str(error) and not secret else "a check of the tests does not hold"
-        verdict |= {"status": "failed", "property": "tests pass", "message": text}
+        return {"status": "failed", "property": "tests pass", "message": text}
+    text = f"{type(error).__name__}" if secret else f"{type(error).__name__}: {error}"
+    return {"status": "error", "message": f"the result is not what the tests can use ({text})"}
+
+
+def _raised(name: str, message: str, trace: str, known: str, secret: bool) -> dict[str, Any]:
+    """What is said of the learner's own exception. Its name and text may hold hidden data: then only a known name is told."""
+    if name == "NotImplementedError":
+        return {"status": "not_attempted", "message": "not attempted yet"}
+    if name == CodecError.__name__:
+        text = "your code gave a value that the tests can't be handed" + (f": {message}" if message and not secret else "")
+    elif secret:
+        text = f"your code raised {name if name in KNOWN_EXCEPTIONS else known}"
     else:
-        text = f"{type(error).__name__}" if secret else f"{type(error).__name__}: {error}"
-        verdict |= {"status": "error", "message": f"the result is not what the tests can use ({text})"}
-    return verdict
+        text = f"your code raised {name}: {message}" if message else f"your code raised {name}"
+    return {"status": "error", "message": text, "trace": trace or None}

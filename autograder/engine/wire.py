@@ -23,6 +23,7 @@ class Channel:
     """One end of a stream of frames."""
 
     def __init__(self, sock: socket.socket, max_frame: int = MAX_FRAME) -> None:
+        """`max_frame` caps what is received: what is sent is this end's own."""
         self.sock, self.max_frame = sock, max_frame
         self.deadline: float | None = None  # by the monotonic clock, for a whole frame: a byte now and then does not put it off
 
@@ -33,8 +34,8 @@ class Channel:
         self.sock.close()
 
     def send(self, payload: bytes | bytearray) -> None:
-        if len(payload) > self.max_frame:
-            raise FrameTooLarge(f"{len(payload):,} bytes are more than the {self.max_frame:,} that may cross at once")
+        if len(payload) > MAX_FRAME:
+            raise FrameTooLarge(f"{len(payload):,} bytes are more than the {MAX_FRAME:,} that may cross at once")
         try:
             if len(payload) < 65536:  # one packet, one wake-up at the other end
                 self.sock.sendall(_LENGTH.pack(len(payload)) + payload)

@@ -320,3 +320,43 @@ def test_a_failed_task_does_not_sink_the_next() -> None:
     }
     statuses = [task.status for task in engine().grade_sources(case, sources).tasks]
     assert statuses == ["crashed", "crashed", "timeout", "passed"]
+
+
+LENIENT = """
+check(f(2.0) == 4.0, "equal")
+check(abs(f(2.0) - 4.0) < 1e-9, "near")
+check(f(3.0) != 4.0, "unequal")
+check(not (f(2.0) < 4.0 or f(2.0) > 4.0), "order")
+assert f(3.0) in (9.0,)
+"""
+
+
+@pytest.mark.parametrize("line", [LENIENT, *LENIENT.strip().splitlines()])
+def test_an_object_that_agrees_with_everything_earns_nothing(line: str) -> None:
+    agree = """
+        class Agree:
+            def __getattr__(self, name): return self
+            def __call__(self, *a): return self
+        for name in "eq ne lt le gt ge contains".split():
+            setattr(Agree, f"__{name}__", lambda self, *a: True)
+        for name in "add sub mul radd rsub rmul abs neg truediv".split():
+            setattr(Agree, f"__{name}__", lambda self, *a: self)
+        def f(x):
+            return Agree()
+    """
+    assert graded("def f(x):\n    return x**2", line).score == 1
+    assert graded("def f(x):\n    return x**2", line, submitted=agree).score == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "rng.bit_generator.state = np.random.default_rng(0).bit_generator.state",
+        "s = rng.bit_generator.state; s['state']['state'] ^= 1 << 90; rng.bit_generator.state = s",
+    ],
+)
+def test_the_tests_random_numbers_can_be_drawn_but_not_chosen(change: str) -> None:
+    test = "rng = fresh_rng('f')\nf(rng)\ncheck(True, 'x')"
+    case = assignment([("f", "def f(rng):\n    rng.normal(size=1000); rng.permutation(50); rng.integers(5, dtype='i4')", test)])
+    assert engine().grade_sources(case, {"f": case.source("f")}).score == 1
+    assert engine().grade_sources(case, {"f": f"def f(rng):\n    {change}"}).score == 0

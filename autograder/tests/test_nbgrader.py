@@ -13,8 +13,9 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder.autograded import as_typed
 from autograder.course import Course
-from autograder.nbgrader_plugin import HIDDEN, hidden_lines, sanitised
+from autograder.nbgrader_plugin import HIDDEN_NOTE, hidden_lines, sanitised, split_hidden
 from autograder.tests.conftest import (
     add_assignment,
     answered,
@@ -218,11 +219,18 @@ def test_hidden_lines_are_those_that_stand_nowhere_else() -> None:
     source = "a_visible_line = 1\n### BEGIN HIDDEN TESTS\na_visible_line = 1\na_secret_line = 2\n### END HIDDEN TESTS"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     assert hidden_lines(notebook) == {"a_secret_line = 2"}
-    assert HIDDEN.sub("#", source) == "a_visible_line = 1\n#"
+    assert split_hidden(source)[0] == f"a_visible_line = 1\n{HIDDEN_NOTE}"
+    assert split_hidden("x\n### BEGIN HIDDEN TESTS\ny") == (f"x\n{HIDDEN_NOTE}", ["y"])
 
 
-def test_markdown_of_the_course_is_left_alone_and_that_of_others_is_cleaned() -> None:
+def test_markdown_of_the_course_is_left_alone_and_that_of_others_is_shown_as_typed() -> None:
     own, foreign = "> quote, $a < b$ <details>x</details>", "<img src=x onerror=alert(1)>hello <b>there</b>"
     cells = [nbformat.v4.new_markdown_cell(own), nbformat.v4.new_markdown_cell(foreign)]
     notebook = sanitised(nbformat.v4.new_notebook(cells=cells), {own})
-    assert [cell.source for cell in notebook.cells] == [own, "hello <b>there</b>"]
+    typed = f"```text\n{foreign}\n```"
+    assert [cell.source for cell in notebook.cells] == [own, typed]
+    raw = nbformat.v4.new_notebook(cells=[nbformat.v4.new_raw_cell(foreign, metadata={"raw_mimetype": "text/html"})])
+    assert "onerror" not in sanitised(raw, set()).cells[0].source
+    assert as_typed(typed) == typed
+    escape = "```text\n```\n[x](javascript:y)\n```"
+    assert as_typed(escape) == f"````text\n{escape}\n````"
