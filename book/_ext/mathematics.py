@@ -27,6 +27,8 @@ NUMBERED = re.compile(r"\\(begin|end)\{(equation|align|alignat|gather|CD)\}")
 SPAN = re.compile(r'<span class="math notranslate nohighlight">\\(?:\((?P<inline>.*?)\\\)|\[(?P<block>.*?)\\\])</span>', re.DOTALL)
 UNDERLINE = "\u0332"  # with which KaTeX marks the place
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # needless in HTML
+LABEL = re.compile(r"<label\b.*?</label>", re.DOTALL)
+MATHML = re.compile(r"<math>(?P<semantics><semantics>(?P<formula>.*?)<annotation)", re.DOTALL)
 
 
 class MathematicsError(ValueError):
@@ -78,7 +80,12 @@ def typeset_markup(markup: str) -> str:
         tex, display = (match["block"], True) if match["block"] is not None else (match["inline"], False)
         return f'<span class="math notranslate nohighlight">{typeset(html.unescape(tex), display=display)}</span>'
 
-    return SPAN.sub(replace, markup)
+    return LABEL.sub(lambda label: MATHML.sub(_named, label[0]), SPAN.sub(replace, markup))
+
+
+def _named(match: re.Match[str]) -> str:
+    """A formula in the label of a control states its text as a name: not all software looks for one inside MathML."""
+    return f'<math aria-label="{re.sub(r"<[^>]+>", "", match["formula"])}">{match["semantics"]}'
 
 
 def typeset_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:

@@ -1,0 +1,142 @@
+"""Sphinx extension: an index for search as one types, in which every section of every page is a result of its own.
+
+Pagefind makes the index; `search.js` asks it. Formulas are found by the names of their letters and operators, code by its
+symbols, each for itself and as a whole: `torch.no_grad` by `no_grad`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from mathematics import MathematicsError, typeset
+from pagefind.index import IndexConfig, PagefindIndex
+from sphinx.application import Sphinx
+
+FOLDER = "_static/pagefind"
+BROWSER_PARTS = ("pagefind.js", "pagefind-worker.js", "pagefind-entry.json")  # the rest of Pagefind is a user interface of its own
+LETTERS = re.compile(
+    r"\\(alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|varphi|chi|psi|omega|"
+    r"Gamma|Delta|Theta|Lambda|Sigma|Phi|Psi|Omega|nabla|log|exp|max|min|argmax|argmin|softmax|det|Pr)\b"
+)
+NAMES = re.compile(r"\\(?:mathrm|operatorname\*?|text|mathcal|mathbb)\s*\{([^{}]*)\}")
+REFERENCE_DOMAINS = {"cite", "math", "prf"}  # their references still hold keys and labels, which nobody reads
+PLAIN = (  # what a line of characters needs written out
+    (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"{\1}/{\2}"),
+    (re.compile(r"\\[dt]?frac\s*(\w)\s*(\w)"), r"\1/\2"),
+    (re.compile(r"\\sqrt\b"), "√"),
+)
+SYMBOL = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section as search shows it: where it is, what it is called, and HTML in which the important words stand out."""
+
+    url: str
+    title: str
+    page: str
+    body: str
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("build-finished", write_index)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_index(app: Sphinx, exception: Exception | None) -> None:
+    """Index all pages that the book has."""
+    if exception is not None or app.builder.format != "html":
+        return
+    folder = Path(app.outdir) / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    found = [section for name in sorted(app.env.found_docs) for section in sections(app, name)]
+    asyncio.run(_index(found, folder))
+    for path in folder.glob("*"):
+        if path.suffix in (".js", ".css", ".json") and path.name not in BROWSER_PARTS:
+            path.unlink()
+
+
+async def _index(found: list[Section], folder: Path) -> None:
+    config = IndexConfig(output_path=str(folder), include_characters="_", force_language="en")
+    async with PagefindIndex(config=config) as index:
+        for section in found:
+            title, page = html.escape(section.title), html.escape(section.page)
+            content = (
+                f'<html lang="en"><body><h1 data-pagefind-meta="title">{title}</h1>'
+                f'<p data-pagefind-meta="page">{page}</p>{section.body}</body></html>'
+            )
+            await index.add_html_file(content=content, url=section.url)
+
+
+def sections(app: Sphinx, docname: str) -> Iterator[Section]:
+    """The sections of a page, each without those below it."""
+    page = app.env.titles[docname].astext() if docname in app.env.titles else docname
+    address = app.builder.get_target_uri(docname)
+    for position, node in enumerate(app.env.get_doctree(docname).findall(nodes.section)):
+        title = next((readable(child) for child in node.children if isinstance(child, nodes.title)), page)
+        own = [child for child in node.children if not isinstance(child, nodes.section)]
+        formulas = " ".join(spoken(formula.astext()) for child in own for formula in child.findall(_is_formula))
+        body = "".join(_markup(child) for child in own if not isinstance(child, nodes.title))
+        body += f"<p>{html.escape(' '.join(dict.fromkeys(formulas.split())))}</p>"
+        yield Section(f"/{address}" + (f"#{node['ids'][0]}" if position else ""), title, page if position else "", body)
+
+
+def _markup(node: nodes.Node) -> str:
+    """A part of a page as HTML for the index: no results of cells, but their captions."""
+    if isinstance(node, nodes.literal_block):
+        return f"<pre>{html.escape(symbols(node.astext()))}</pre>"
+    if isinstance(node, nodes.Element) and "cell_output" in node.get("classes", ()):
+        return "".join(f"<p>{html.escape(readable(caption))}</p>" for caption in node.findall(nodes.caption))
+    if isinstance(node, nodes.TextElement):
+        tag = "h3" if isinstance(node, nodes.title) else "p"  # the title of a theorem counts for more
+        return f"<{tag}>{html.escape(readable(node))}</{tag}>"
+    if isinstance(node, (nodes.raw, nodes.Invisible)) or not isinstance(node, nodes.Element):
+        return ""
+    return "".join(_markup(child) for child in node.children if not isinstance(child, nodes.section))
+
+
+def readable(node: nodes.Node) -> str:
+    """A paragraph's text, with formulas as their characters and code as it stands."""
+    if _is_formula(node):
+        return characters(node.astext())
+    if isinstance(node, nodes.Text):
+        return str(node)
+    if isinstance(node, nodes.Element) and node.get("refdomain") in REFERENCE_DOMAINS:
+        return ""
+    if isinstance(node, nodes.literal):
+        return symbols(node.astext())
+    return "".join(readable(child) for child in node.children)
+
+
+def _is_formula(node: nodes.Node) -> bool:
+    return isinstance(node, (nodes.math, nodes.math_block))
+
+
+def characters(tex: str) -> str:
+    """A formula as a line of characters: the text of its MathML."""
+    for pattern, plain in PLAIN:
+        tex = pattern.sub(plain, tex)
+    try:
+        mathml = typeset(tex).split("<annotation", 1)[0]
+    except MathematicsError:
+        return tex
+    return html.unescape(re.sub(r"<[^>]+>", "", mathml))
+
+
+def spoken(tex: str) -> str:
+    """The words that somebody would type to find a formula: its letters' names, its operators."""
+    names = [word for text in NAMES.findall(tex) for word in SYMBOL.findall(text) if len(word) > 1]
+    return " ".join(dict.fromkeys([*LETTERS.findall(tex), *names]))
+
+
+def symbols(code: str) -> str:
+    """Code in which each symbol is a word: dots, brackets and signs stand apart."""
+    return re.sub(r"[^\w\s]+", lambda match: f" {match[0]} ", code)
