@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,18 +15,26 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 COMPRESSED = {"text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml", "text/plain"}
-SUB_PATH = "/course/"  # a book rarely lives at the root of its host
+ADDRESS = re.compile(r"^Sitemap: (\S+)/sitemap\.xml$", re.MULTILINE)
+
+
+def sub_path(site: Path) -> str:
+    """Where on its host the site will be, as its robots.txt says; a book rarely lives at the root."""
+    robots = site / "robots.txt"
+    found = ADDRESS.search(robots.read_text()) if robots.is_file() else None
+    return f"{urlsplit(found[1]).path}/" if found else "/course/"
 
 
 @contextmanager
-def serving(site: Path, sub_path: str = SUB_PATH) -> Iterator[str]:
+def serving(site: Path) -> Iterator[str]:
     """Serve `site` on this machine alone, at a free port, for the time of the block; yields its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, site=site.resolve(), sub_path=sub_path))
+    place = sub_path(site)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, site=site.resolve(), sub_path=place))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}{sub_path}"
+        yield f"http://127.0.0.1:{server.server_address[1]}{place}"
     finally:
         server.shutdown()
         server.server_close()

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from autograder.check import progress_file, record_progress
 from autograder.course import Course
 from autograder.results import Grade, TaskGrade
-from autograder.tests import test_book_site as book
+from autograder.tests import book_case as book
 
 site, browser, page = book.site, book.browser, book.page  # the same fixtures
 

@@ -4,85 +4,22 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page, sync_playwright
 
-from autograder.book import build_book
-from autograder.course import Course
 from autograder.master import read_master
 from autograder.release import released
+from autograder.tests import book_case
+from autograder.tests.book_case import COURSE, STEMS, anchors, assignment_page, chapter_page, links, pages, parsed
 
-COURSE = Course.find(Path(__file__))
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
-CHAPTERS = [chapter for chapter in COURSE.chapters if chapter.stem in COURSE.stems]
-STEMS = [chapter.stem for chapter in CHAPTERS]
+site = book_case.site
 LEAK_LENGTH = 25
 WORD = re.compile(r"[A-Za-z]{4,}")
 BINARY = {".png", ".webp", ".woff", ".woff2", ".ttf", ".inv", ".ico"}
 HIDDEN = re.compile(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END (?:SOLUTION|HIDDEN TESTS)", re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def site() -> Path:
-    """The built book; it is built now if anything in it has changed."""
-    build_book(COURSE)
-    return COURSE.site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page in a fresh profile that fails the test on console errors and on any request that leaves the site."""
-    problems: list[str] = []
-    context = browser.new_context()
-    page = context.new_page()
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else problems.append(request.url))
-    yield page
-    context.close()
-    assert problems == []
-
-
-def pages(site: Path) -> list[Path]:
-    return sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
-
-
-@cache
-def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(), "html.parser")
-
-
-@cache
-def anchors(path: Path) -> frozenset[str]:
-    return frozenset(str(element["id"]) for element in parsed(path).select("[id]"))
-
-
-def links(path: Path, selector: str, attribute: str = "href") -> list[str]:
-    return [str(element[attribute]) for element in parsed(path).select(selector)]
-
-
-def chapter_page(site: Path, stem: str) -> Path:
-    return site / COURSE.chapter(stem).relative_to(COURSE.root).with_suffix(".html")
-
-
-def assignment_page(site: Path, stem: str) -> Path:
-    return site / "exercises" / stem / f"{stem}.html"
 
 
 # Links and pictures
@@ -197,73 +134,3 @@ def test_no_answer_and_no_hidden_test_is_in_the_site(site: Path) -> None:
         there = set(WORD.findall(text.replace("\\n", "\n")))  # a form can only be where all its words are
         leaks += [f"{path.relative_to(site)}: {form}" for form in forms if words[form] <= there and form in text]
     assert leaks == []
-
-
-# In a browser
-
-
-def open_page(page: Page, path: Path) -> None:
-    page.goto(path.as_uri())
-    page.wait_for_load_state("load")
-
-
-@pytest.mark.parametrize("stem", STEMS)
-def test_sliders_change_the_picture_by_keyboard(site: Path, page: Page, stem: str) -> None:
-    open_page(page, chapter_page(site, stem))
-    figure = page.locator("figure.explore").first
-    slider, image = figure.locator("input[type=range]").first, figure.locator("img")
-    before = image.get_attribute("src"), slider.get_attribute("aria-valuetext")
-    first = slider.input_value()
-    slider.focus()
-    page.keyboard.press("ArrowRight" if first == slider.get_attribute("min") else "ArrowLeft")
-    after = image.get_attribute("src"), slider.get_attribute("aria-valuetext")
-    assert after[0] != before[0]
-    assert after[1] != before[1]
-    assert figure.locator("output").first.inner_text() == after[1]
-    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
-
-
-def test_a_quiz_explains_wrong_and_right_answers_by_keyboard(site: Path, page: Page) -> None:
-    open_page(page, chapter_page(site, STEMS[0]))
-    form = page.locator(".quiz-question").first
-    key = form.locator(".quiz-key li").evaluate_all("items => items.map(item => item.dataset.correct === 'true')")
-    for wanted, state in ((False, "wrong"), (True, "right")):
-        form.locator("input").nth(key.index(wanted)).focus()
-        page.keyboard.press("Space")
-        assert form.locator(".quiz-feedback").inner_text() == ""
-        page.keyboard.press("Enter")
-        assert form.get_attribute("data-state") == state
-        assert len(form.locator(".quiz-feedback").inner_text()) > 20
-    assert not form.locator("details").is_visible()
-
-
-def test_without_javascript_answers_can_be_unfolded(site: Path, browser: Browser) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    open_page(page, chapter_page(site, STEMS[0]))
-    assert page.locator(".quiz-key").first.is_visible()
-    assert page.locator("figure.explore img").first.is_visible()
-    assert not page.locator(".explore-sliders").first.is_visible()
-    context.close()
-
-
-def test_the_theme_button_leads_to_dark_and_back(site: Path, page: Page) -> None:
-    open_page(page, chapter_page(site, STEMS[0]))
-    seen = set()
-    for _ in range(3):  # auto, light, dark
-        page.locator("button.theme-switch-button:visible").first.click()
-        seen.add(page.evaluate("document.documentElement.dataset.theme"))
-    assert seen == {"light", "dark"}
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_no_page_is_wider_than_its_window(site: Path, page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    wide = []
-    for path in pages(site):
-        open_page(page, path)
-        page.wait_for_timeout(300)
-        over = page.evaluate("document.documentElement.scrollWidth")
-        if over > width:
-            wide.append(f"{path.relative_to(site)}: {over} px")
-    assert wide == []

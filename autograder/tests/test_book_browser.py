@@ -1,0 +1,152 @@
+"""The built site in a browser: sliders, quizzes, themes, side columns and search, by keyboard and on a phone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from autograder.audit.server import serving
+from autograder.tests import book_case
+from autograder.tests.book_case import STEMS, chapter_page, open_page, pages
+
+site, browser, page = book_case.site, book_case.browser, book_case.page
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_sliders_change_the_picture_by_keyboard(site: Path, page: Page, stem: str) -> None:
+    open_page(page, chapter_page(site, stem))
+    figure = page.locator("figure.explore").first
+    slider, image = figure.locator("input[type=range]").first, figure.locator("img")
+    before = image.get_attribute("src"), slider.get_attribute("aria-valuetext")
+    first = slider.input_value()
+    slider.focus()
+    page.keyboard.press("ArrowRight" if first == slider.get_attribute("min") else "ArrowLeft")
+    after = image.get_attribute("src"), slider.get_attribute("aria-valuetext")
+    assert after[0] != before[0]
+    assert after[1] != before[1]
+    assert figure.locator("output").first.inner_text() == after[1]
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+
+
+def test_a_quiz_explains_wrong_and_right_answers_by_keyboard(site: Path, page: Page) -> None:
+    open_page(page, chapter_page(site, STEMS[0]))
+    form = page.locator(".quiz-question").first
+    key = form.locator(".quiz-key li").evaluate_all("items => items.map(item => item.dataset.correct === 'true')")
+    for wanted, state in ((False, "wrong"), (True, "right")):
+        form.locator("input").nth(key.index(wanted)).focus()
+        page.keyboard.press("Space")
+        assert form.locator(".quiz-feedback").inner_text() == ""
+        page.keyboard.press("Enter")
+        assert form.get_attribute("data-state") == state
+        assert len(form.locator(".quiz-feedback").inner_text()) > 20
+    assert not form.locator("details").is_visible()
+
+
+def test_without_javascript_answers_can_be_unfolded(site: Path, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    open_page(page, chapter_page(site, STEMS[0]))
+    assert page.locator(".quiz-key").first.is_visible()
+    assert page.locator("figure.explore img").first.is_visible()
+    assert not page.locator(".explore-sliders").first.is_visible()
+    context.close()
+
+
+def test_the_theme_button_leads_to_dark_and_back(site: Path, page: Page) -> None:
+    open_page(page, chapter_page(site, STEMS[0]))
+    seen = set()
+    for _ in range(3):  # auto, light, dark
+        page.locator("button.theme-switch-button:visible").first.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_its_window(site: Path, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    wide = []
+    for path in pages(site):
+        open_page(page, path)
+        page.wait_for_timeout(300)
+        over = page.evaluate("document.documentElement.scrollWidth")
+        if over > width:
+            wide.append(f"{path.relative_to(site)}: {over} px")
+    assert wide == []
+
+
+def test_the_side_column_opens_over_the_page_on_a_phone_and_gives_the_focus_back(site: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, chapter_page(site, STEMS[0]))
+    toggle = page.locator(".primary-toggle")
+    toggle.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("#pst-primary-sidebar-modal")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("link", name="Notation")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+    expect(toggle).to_be_focused()
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_text(site: Path, page: Page) -> None:
+    open_page(page, chapter_page(site, STEMS[0]))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main-content")
+
+
+def test_a_wide_formula_scrolls_by_keyboard(site: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, chapter_page(site, STEMS[0]))
+    wide = page.locator(".katex-display").evaluate_all("all => all.findIndex(one => one.scrollWidth > one.clientWidth + 20)")
+    assert wide >= 0
+    formula = page.locator(".katex-display").nth(wide)
+    formula.scroll_into_view_if_needed()
+    expect(formula).to_have_attribute("tabindex", "0")
+    formula.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("wide => document.querySelectorAll('.katex-display')[wide].scrollLeft > 0", arg=wide)
+
+
+@pytest.mark.parametrize(("words", "title"), [("pinsk", "Pinsker’s inequality"), ("torch.no_grad", "A whole network"), ("GAE two", "GAE")])
+def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, browser: Browser, words: str, title: str) -> None:
+    with serving(site) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(address + chapter_page(site, STEMS[0]).relative_to(site).as_posix())
+        page.keyboard.press("/")
+        page.keyboard.type(words)
+        results = page.locator(".search-results a")
+        expect(results.filter(has_text=title).first).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        expect(results.first).to_be_focused()
+        target = str(results.first.get_attribute("href"))
+        page.keyboard.press("Enter")
+        page.wait_for_url("**" + target)
+        context.close()
+
+
+def test_search_in_a_folder_leads_to_the_search_page(site: Path, page: Page) -> None:
+    open_page(page, chapter_page(site, STEMS[0]))
+    page.keyboard.press("/")
+    page.keyboard.type("Pinsker")
+    expect(page.locator(".search-status")).to_contain_text("Enter")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=Pinsker")
+    expect(page.locator("#search-results li a").first).to_contain_text("KL divergence")
+
+
+def test_an_address_that_leads_nowhere_shows_the_way_back(site: Path, browser: Browser) -> None:
+    with serving(site) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        response = page.goto(address + "book/no/such/page.html")
+        assert response is not None
+        assert response.status == 404
+        assert page.evaluate("getComputedStyle(document.body).getPropertyValue('--pst-color-primary')"), "the style is there"
+        page.get_by_role("link", name="Start at the first page").click()
+        expect(page.locator("h1").first).to_contain_text("ML Researcher Foundations")
+        context.close()
