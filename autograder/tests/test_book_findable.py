@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
@@ -45,7 +47,7 @@ def test_every_page_has_one_first_heading_and_skips_no_level(site: Path) -> None
     wrong = []
     for path in read_pages(site):
         levels = [int(heading.name[1]) for heading in parsed(path).select("main :is(h1, h2, h3, h4, h5, h6)")]
-        if levels.count(1) != 1 or any(after > before + 1 for before, after in zip(levels, levels[1:], strict=False)):
+        if levels.count(1) != 1 or any(after > before + 1 for before, after in pairwise(levels)):
             wrong.append((path.name, levels))
     assert wrong == []
 
@@ -77,11 +79,13 @@ def test_edit_and_report_lead_to_this_page(site: Path, stem: str) -> None:
         assert actions["Report a mistake"].startswith(f"{REPOSITORY}/issues/new?")
 
 
-def test_the_address_is_written_once() -> None:
-    """Whoever forks the book changes one line."""
-    texts = [*COURSE.root.glob("book/**/*.md"), *COURSE.root.glob("book/_ext/*.py"), *COURSE.root.glob("book/_templates/*"), *COURSE.root.glob("book/_static/*.js")]
-    assert [path.name for path in texts if REPOSITORY in path.read_text()] == []
-    assert (COURSE.root / "_config.yml").read_text().count(REPOSITORY) == 1
+def test_no_text_names_another_address_than_the_configuration() -> None:
+    """Whoever forks the book changes one line, and this names every text that still says the old one."""
+    kinds = ("book/**/*.md", "book/_ext/*.py", "book/_templates/*", "book/_static/*.js", "*.md", "CITATION.cff")
+    name = REPOSITORY.rpartition("/")[2]
+    found = {(path.name, url) for kind in kinds for path in COURSE.root.glob(kind)
+             for url in re.findall(rf"https://github\.com/[\w.-]+/{name}", path.read_text())}  # fmt: skip
+    assert {(path, url) for path, url in found if url != REPOSITORY} == set()
 
 
 def test_addresses_of_hosts() -> None:

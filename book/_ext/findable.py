@@ -59,7 +59,7 @@ def _repository(config: Config) -> tuple[str, str]:
 def describe(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Give the page its head tags, and the links to edit and report it."""
     title = app.env.titles[pagename].astext() if pagename in app.env.titles else html.unescape(str(context.get("title", "")))
-    text = description(doctree) if doctree is not None else f"{title}: {app.config.html_title}"
+    text = (description(doctree) if doctree is not None else "") or f"{title}: {app.config.html_title}"
     address = app.config.html_baseurl
     tags = [
         ("name", "description", text),
@@ -85,10 +85,10 @@ def describe(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
 
 def description(doctree: nodes.document) -> str:
     """The page's first paragraph, cut at a word."""
-    found = next((node for node in doctree.findall(nodes.paragraph) if isinstance(node.parent, nodes.section)), None)
+    found = next((node for node in doctree.findall(nodes.paragraph) if isinstance(node.parent, (nodes.section, nodes.document))), None)
     words, text = (" ".join(found.astext().split()) if found else "").split(" "), ""
     for word in words:
-        if len(text) + len(word) > DESCRIPTION_LENGTH - 2:
+        if len(text) + 1 + len(word) > DESCRIPTION_LENGTH - 2:
             return f"{text} …"
         text = f"{text} {word}".strip()
     return text

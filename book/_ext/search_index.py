@@ -29,9 +29,9 @@ LETTERS = re.compile(
 NAMES = re.compile(r"\\(?:mathrm|operatorname\*?|text|mathcal|mathbb)\s*\{([^{}]*)\}")
 REFERENCE_DOMAINS = {"cite", "math", "prf"}  # their references still hold keys and labels, which nobody reads
 PLAIN = (  # what a line of characters needs written out
+    (re.compile(r"\\sqrt\s*\{([^{}]*)\}"), r"√\1"),
     (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"{\1}/{\2}"),
     (re.compile(r"\\[dt]?frac\s*(\w)\s*(\w)"), r"\1/\2"),
-    (re.compile(r"\\sqrt\b"), "√"),
 )
 SYMBOL = re.compile(r"[A-Za-z_]\w*")
 

@@ -47,6 +47,7 @@
     if (!answer) return; // more was typed meanwhile
     const found = await Promise.all(answer.results.slice(0, SHOWN).map((result) => result.data()));
     list.replaceChildren(...found.map(row));
+    list.dataset.words = words;
     const count = answer.results.length;
     status.textContent = count ? `${count} ${count === 1 ? "section" : "sections"}` : "Nothing found. Fewer or other words may help.";
   }

@@ -85,6 +85,8 @@
     document.querySelectorAll(scrollers).forEach((element) => observer.observe(element));
   }
 
+  // All fonts of mathematics are in the style sheet; a browser unpacks one when it is first drawn, which is too late for printing.
+  document.fonts.forEach((face) => face.load());
   darkSystem.addEventListener("change", () => setTheme(root.dataset.mode));
   setTheme(root.dataset.mode);
   document.querySelectorAll(".theme-switch-button").forEach((button) => button.addEventListener("click", nextTheme));
