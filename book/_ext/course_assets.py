@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.builders.html._assets import _JavaScript
+from sphinx.config import Config
 
 IMAGE = re.compile(r'<img(?![^>]*\bloading=)(?P<before>[^>]*?\bsrc="(?P<src>[^"]+)")(?P<after>[^>]*?)\s*/?>')
 FRAME = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
@@ -39,12 +40,20 @@ REPLACED = ("scripts/sphinx-book-theme.js",)  # by site.js
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_config_value("course_extensions", "", "html", str)
+    app.connect("config-inited", key_pages_by_extensions)
     app.connect("html-page-context", serve_assets)
     app.connect("html-page-context", lay_out_images)
     app.connect("html-page-context", choose_scripts, priority=900)  # when all extensions have named theirs
     app.connect("build-finished", shrink_pictures)
     app.connect("build-finished", refresh_static)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def key_pages_by_extensions(app: Sphinx, config: Config) -> None:
+    """Write all pages again when what makes them has changed: Sphinx looks only at their own sources."""
+    parts = sorted([*Path(__file__).parent.glob("*.py"), *Path(app.srcdir, "book", "_templates").glob("*.html")])
+    config.course_extensions = hashlib.sha256(b"\0".join(path.read_bytes() for path in parts)).hexdigest()
 
 
 def serve_assets(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
