@@ -14,9 +14,11 @@ from autograder.lint.page import Block, Page, read_page
 from autograder.master import Assignment, Task, read_master
 
 EFFORT = re.compile(r"\*Difficulty (\d)/5 · (\d+) minutes · ([\d.]+) points?\*")
+TOTAL = re.compile(r"about (\d+) minutes for (\d+) tasks, ([\d.]+) points")
 FORBIDDEN = {"open", "globals", "locals", "eval", "exec", "__import__", "sleep", "setattr", "monkeypatch"}
 CHECKS = ("check", "check_close", "check_raises", "check_unchanged")
 TASKS, MINUTES, LEAST_WRONG, LEAST_VARIANTS = (4, 8), (30, 120), 4, 2
+ROUNDED = 5  # minutes by which "about" may differ from the tasks' sum
 
 
 def lint_assignment(course: Course, stem: str) -> Iterator[Finding]:
@@ -36,6 +38,12 @@ def _whole(assignment: Assignment, page: Page) -> Iterator[Finding]:
     minutes = sum(int(match[2]) for block in page.of("text") for match in EFFORT.finditer(block.text))
     if not MINUTES[0] <= minutes <= MINUTES[1]:
         yield Finding(page.path, 1, f"the tasks take {minutes} minutes together", f"{MINUTES[0]} to {MINUTES[1]} are meant")
+    points = sum(task.points for task in assignment.tasks)
+    for block in page.of("text"):
+        for stated in TOTAL.finditer(block.text):
+            if abs(int(stated[1]) - minutes) > ROUNDED or (int(stated[2]), float(stated[3])) != (count, points):
+                text = f"it says {stated[0]!r}, the tasks make {minutes} minutes, {count} tasks and {points:g} points"
+                yield Finding(page.path, block.line, text, "make them equal")
     yield from left_over(page.path, page.path.read_text().splitlines())
 
 

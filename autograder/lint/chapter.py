@@ -29,7 +29,7 @@ GREEK = {
     *("nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi", "psi", "omega"),
     *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega", "nabla", "ell"),
 }
-LONGEST_CELL, LEAST_FIGURES, SECONDS = 20, 4, 15.0
+LONGEST_CELL, LONGEST_LINE, LEAST_FIGURES = 20, 80, 4
 WORDS, EQUATIONS, QUESTIONS, OUTCOMES = (2000, 8000), (10, 60), (3, 6), (3, 5)
 
 
@@ -106,10 +106,14 @@ def _results(course: Course, page: Page, stem: str) -> Iterator[Finding]:
 
 def _cells(course: Course, page: Page, stem: str) -> Iterator[Finding]:
     for cell in page.of("code"):
-        length = len([line for line in cell.text.strip().splitlines() if line.strip()])
-        if length > LONGEST_CELL and not {"hide-input", "remove-input"} & set(cell.tags):
+        lines = [line for line in cell.text.strip().splitlines() if line.strip()]
+        visible = not {"hide-input", "remove-input"} & set(cell.tags)
+        if visible and len(lines) > LONGEST_CELL:
             mend = f"split it: {LONGEST_CELL} at most, about 5 is best"
-            yield Finding(page.path, cell.line, f"a visible code cell of {length} lines", mend)
+            yield Finding(page.path, cell.line, f"a visible code cell of {len(lines)} lines", mend)
+        if visible and (wide := [line for line in lines if len(line) > LONGEST_LINE]):
+            mend = f"break at {LONGEST_LINE}: the page's column is no wider, such as {wide[0].strip()[:40]!r}"
+            yield Finding(page.path, cell.line, f"{len(wide)} visible code lines of up to {max(map(len, wide))} characters", mend)
         try:
             ast.parse(cell.text)
         except SyntaxError as error:

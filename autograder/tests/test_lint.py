@@ -92,6 +92,7 @@ def test_nothing_is_overwritten(course: Course) -> None:
         ("](../../exercises/", "](../../elsewhere/", "no link to the assignment"),
         ("for value in x:\n", "for value in x\n", "this is no Python"),
         ("    total += value\n", "    total += value\n" + "total = total + 0\n" * 20, "a visible code cell of"),
+        ("    total += value\n", "    total += value" + " + 0" * 20 + "\n", "1 visible code lines of up to 98 characters"),
     ],
 )
 def test_a_chapter_without_a_part_is_told_so_with_its_line(course: Course, old: str, new: str, message: str | None) -> None:
@@ -109,6 +110,7 @@ def test_a_chapter_without_a_part_is_told_so_with_its_line(course: Course, old: 
     [
         (Course.master, "*Difficulty 1/5 · 10 minutes · 2 points*", "", "states no difficulty"),
         (Course.master, "test_mean, grade: true, points: 2", "test_mean, grade: true, points: 3", "says 2 points, its test has 3"),
+        (Course.master, "for 4 tasks, 8 points", "for 4 tasks, 9 points", "the tasks make 40 minutes, 4 tasks and 8 points"),
         (Course.master, f"#{STEM}-code", f"#{STEM}-nowhere", "the chapter has no label"),
         (Course.master, "    >>> mean(np.array([2.0, 4.0, 9.0]))\n    5.0\n", "", "the docstring of mean has no example"),
         (Course.master, "def weighted_mean(x, w):", "def weighted_mean(x, w, scale=1):", "does not mention scale"),
