@@ -101,7 +101,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_text(site: Path, page: Page
 def test_wide_code_scrolls_by_keyboard(site: Path, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     open_page(page, chapter_page(site, STEMS[0]))
-    code = page.locator(".bd-article .cell_input pre")
+    code = page.locator(".bd-article .cell:not(.tag_hide-input) .cell_input pre")
     wide = code.evaluate_all("all => all.findIndex(one => one.scrollWidth > one.clientWidth + 20)")
     assert wide >= 0
     code.nth(wide).scroll_into_view_if_needed()
