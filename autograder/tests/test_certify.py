@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from autograder.catalogue import CatalogueError
+from autograder.catalogue import CatalogueError, read_alternatives, read_equivalents
 from autograder.certificate import read_measured, write_measured
 from autograder.certify import Inline, certify, certify_all
 from autograder.course import Course
 from autograder.master import read_master
+from autograder.mutants import mutants_of
+from autograder.tests.conftest import CHECKOUT as ROOT
 from autograder.trials import TIME_OUT, Attempt, Cells, run_task
 
+CHECKOUT = Course(ROOT)
 WRONG = '''
 from autograder.catalogue import wrong
 
@@ -179,6 +183,27 @@ def test_what_the_book_shows_names_no_check(course: Course) -> None:
     assert "average, not sum" not in path.read_text()
     (read,) = read_measured(course)
     assert [task.operators for task in read.tasks] == [task.operators for task in certificate.tasks]
+
+
+@pytest.mark.parametrize("stem", CHECKOUT.stems)
+def test_the_figures_of_the_book_are_those_of_the_sources(stem: str) -> None:
+    """All counts follow from the sources alone, given that every survivor is listed, which `certify` itself proves."""
+    measured = {certificate.stem: certificate for certificate in read_measured(CHECKOUT)}
+    assert stem in measured, f"run `autograder certify {stem} --write`"
+    assignment, equivalents = read_master(CHECKOUT.master(stem)), read_equivalents(CHECKOUT.equivalents(stem))
+    wrongs, variants = read_alternatives(CHECKOUT.wrong(stem), "wrong"), read_alternatives(CHECKOUT.variants(stem), "variant")
+    told = []
+    for record in measured[stem].tasks:
+        named = [(w.name, w.misconception, w.section) for w in record.wrongs]
+        told.append((record.name, named, record.variants, record.operators, record.equivalents, record.killed))
+    counted = []
+    for task in assignment.tasks:
+        mutants, known = mutants_of(assignment.source(task.solution_id)), equivalents.get(task.name, {})
+        own = [(w.name, w.misconception, w.section) for w in wrongs if assignment.task_defining(w.target) is task]
+        other = sum(assignment.task_defining(v.target) is task for v in variants)
+        operators = dict(Counter(mutant.operator for mutant in mutants))
+        counted.append((task.name, own, other, operators, len(known), len(mutants) - len(known)))
+    assert told == counted, f"run `autograder certify {stem} --write` and commit what it wrote"
 
 
 def test_worker_processes_give_what_this_process_gives(course: Course) -> None:
