@@ -86,10 +86,6 @@ class Course:
     def equivalents(self, stem: str) -> Path:
         return self.root / "solutions" / stem / "equivalent.yml"
 
-    def measured(self, name: str) -> Path:
-        """What a command measured for the book to show."""
-        return self.root / "book" / "start_here" / "_measured" / f"{name}.json"
-
     def release(self, stem: str) -> Path:
         return self.root / "exercises" / stem / f"{stem}.ipynb"
 
