@@ -135,8 +135,9 @@ class _Topic:
         if self.cells.tests_reaching(task.solution_id) - {task.test_id}:
             for wrong, source in zip(work.wrongs, wrong_sources, strict=True):
                 work.elsewhere[wrong.name] = pool.submit(notebooks_job, self.cells, [({task.solution_id: source}, 0)])
-        for source in [own, *(replace_definition(own, variant) for variant in work.variants)]:
-            attempt = Attempt(source, tuple(range(self.certificate.variant_seeds)), measure=True)
+        work.variant_jobs.append(pool.submit(task_job, self.cells, task, [Attempt(own, measure=True)]))
+        for variant in work.variants:
+            attempt = Attempt(replace_definition(own, variant), tuple(range(self.certificate.variant_seeds)), measure=True)
             work.variant_jobs.append(pool.submit(task_job, self.cells, task, [attempt]))
         work.mutants = mutants_of(own)
         for chunk in batched(work.mutants, MUTANTS):
@@ -178,7 +179,7 @@ class _Topic:
 
     def _variants(self, task: Task, work: _Work, record: TaskRecord) -> Iterator[str]:
         for variant, job in zip([None, *work.variants], work.variant_jobs, strict=True):
-            run: TaskRun = self._result(job, self.certificate.variant_seeds)
+            run: TaskRun = self._result(job, self.certificate.variant_seeds if variant else 1)
             (outcome,) = run.outcomes
             if variant is None and run.baseline is not None:
                 where = f"{self.assignment.path}: {task.test_id}"

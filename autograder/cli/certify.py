@@ -33,7 +33,7 @@ def certify_verb(
     from autograder.certify import certify_all
 
     chosen, started, certificates, fresh = course.select(stems), time.perf_counter(), [], []
-    results = certify_all(course, chosen, seeds, variant_seeds, everything=everything or write or os.environ.get("CI") == "true")
+    results = certify_all(course, chosen, seeds, variant_seeds, everything=everything or os.environ.get("CI") == "true")
     for _ in chosen:
         with waiting("certifying"):
             certificate, known = next(results)
