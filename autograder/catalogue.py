@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
 T = TypeVar("T")
 
 
@@ -66,6 +68,27 @@ def read_alternatives(path: Path, kind: str) -> list[Alternative]:
         for decorator in node.decorator_list
         if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == kind
     ]
+
+
+def read_equivalents(path: Path) -> dict[str, dict[tuple[str, str], str]]:
+    """The mutants listed as equivalent to the reference: for each task (line, change) → reason; {} if there is no file.
+
+    The file maps each task to a list of `{reason, mutants}`, where `mutants` maps a source line of the reference to the changes to it.
+    """
+    if not path.exists():
+        return {}
+    found: dict[str, dict[tuple[str, str], str]] = {}
+    try:
+        for task, entries in (yaml.safe_load(path.read_text()) or {}).items():
+            for entry in entries:
+                reason = str(entry["reason"]).strip()
+                if not reason:
+                    raise KeyError("reason")
+                for line, changes in entry["mutants"].items():
+                    found.setdefault(task, {}).update({(str(line), str(change)): reason for change in changes})
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise CatalogueError(f"{path}: each task takes a list of {{reason: ..., mutants: {{line: [changes]}}}}: {error}") from error
+    return found
 
 
 def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, text: str, path: Path) -> Alternative:

@@ -83,6 +83,9 @@ class Course:
     def variants(self, stem: str) -> Path:
         return self.root / "solutions" / stem / "variants.py"
 
+    def equivalents(self, stem: str) -> Path:
+        return self.root / "solutions" / stem / "equivalent.yml"
+
     def release(self, stem: str) -> Path:
         return self.root / "exercises" / stem / f"{stem}.ipynb"
 

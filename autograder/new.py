@@ -31,6 +31,7 @@ def new_topic(course: Course, place: str) -> list[Path]:
         "master.md": course.master(stem),
         "wrong.template": course.wrong(stem),
         "variants.template": course.variants(stem),
+        "equivalent.template": course.equivalents(stem),
     }
     for path in targets.values():
         if path.exists():

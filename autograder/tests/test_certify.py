@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from autograder.certify import certify
+from autograder.catalogue import CatalogueError, read_alternatives, read_equivalents
+from autograder.certificate import read_measured, write_measured
+from autograder.certify import Inline, certify, certify_all
 from autograder.course import Course
+from autograder.master import read_master
+from autograder.mutants import mutants_of
+from autograder.tests.conftest import CHECKOUT as ROOT
+from autograder.trials import TIME_OUT, Attempt, Cells, run_task
 
+CHECKOUT = Course(ROOT)
 WRONG = '''
 from autograder.catalogue import wrong
 
@@ -52,6 +60,19 @@ def loop(x):
     return sum(float(v) ** 2 for v in x) / len(x)
 '''
 
+EQUIVALENT = """
+mean_square:
+  - reason: NumPy's float64 is a Python float too.
+    mutants:
+      return float(np.mean(np.square(x))):
+        - float(np.mean(np.square(x))) → np.mean(np.square(x))
+safe_log:
+  - reason: It only silences a warning.
+    mutants:
+      with np.errstate(divide="ignore"):
+        - np.errstate(divide='ignore') → np.errstate()
+"""
+
 
 @pytest.fixture
 def course(tiny_course: Course) -> Course:
@@ -61,6 +82,7 @@ def course(tiny_course: Course) -> Course:
     chapter.write_text("(tiny-mean)=\n# Tiny\n")
     tiny_course.wrong("tiny").write_text(WRONG)
     tiny_course.variants("tiny").write_text(VARIANTS)
+    tiny_course.equivalents("tiny").write_text(EQUIVALENT)
     return Course(tiny_course.root)
 
 
@@ -71,13 +93,17 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def findings(course: Course) -> str:
-    return "\n".join(certify(course, "tiny", seeds=2).findings)
+    return "\n".join(certify(course, "tiny", seeds=2, variant_seeds=2).findings)
 
 
 def test_a_sound_topic_is_certified(course: Course) -> None:
-    certificate = certify(course, "tiny", seeds=3)
+    certificate = certify(course, "tiny", seeds=3, variant_seeds=2)
     assert certificate.findings == []
-    assert (certificate.wrong, certificate.variants) == (8, 1)
+    assert (certificate.total("wrongs"), certificate.total("variants"), certificate.total("equivalents")) == (8, 1, 2)
+    assert certificate.total("mutants") == certificate.total("killed") + 2
+    square, _ = certificate.tasks
+    assert square.legitimate < 0.01 < 1 < square.mildest  # the loop rounds otherwise; the mildest wrong solution is off by much more
+    assert {w.name: w.visible for w in square.wrongs} == dict.fromkeys(["sum_of_squares", "square_of_mean", "unbiased", "variance"], True)
 
 
 HIDDEN_LOG = '''hidden_input = np.array([0.0, 1.0, 7.5])
@@ -85,6 +111,8 @@ check_close(safe_log(hidden_input), np.array([-np.inf, 0.0, 2.0149030205422647])
 '''
 VISIBLE_LOG = 'check_close(safe_log(np.array([1.0])), np.array([0.0]), "log 1 is 0")'
 NEIGHBOUR = 'check_close(mean_square(np.ones(1)), 1, "a neighbour")\n'
+WITH = "      with np.errstate"
+STALE = "      return np.log(x):\n        - np.log(x) → np.log2(x)\n"
 BASE_TWO = 'section="tiny-mean", misconception="Base 2."'
 
 
@@ -92,6 +120,11 @@ BASE_TWO = 'section="tiny-mean", misconception="Base 2."'
     ("finding", "edits"),
     [
         ("is not caught by test_safe_log", [("tiny.md", "check_close(safe_log(hidden_input)", "check_close(np.log(hidden_input)")]),
+        ("passes the mutant in the line `return np.log(x)`", [("tiny.md", HIDDEN_LOG, "")]),
+        ("safe_log, line `return np.log(x)`: np.log(x) → np.log2(x) is caught by the tests", [("equivalent.yml", WITH, STALE + WITH)]),
+        ("is no mutant of the reference any more", [("equivalent.yml", "np.errstate()", "np.nothing()")]),
+        ("there is no task 'cube'", [("equivalent.yml", "safe_log:", "cube:")]),
+        ("fails on the reference when it runs alone (NameError", [("tiny.md", "hidden_input = np", "x\nhidden_input = np")]),
         ("passes on the blank", [("tiny.md", HIDDEN_LOG, ""), ("tiny.md", VISIBLE_LOG, "check(True, 'fine')")]),
         ("fails on the reference with seed 0", [("tiny.md", "hidden_total / 17", "hidden_total / 16")]),
         ("loop fails test_mean_square", [("variants.py", "len(x)", "(len(x) + 1e-4)")]),
@@ -104,3 +137,77 @@ def test_what_is_unsound_is_found(course: Course, finding: str, edits: list[tupl
     for file, old, new in edits:
         edit(course.master("tiny").parent / file, old, new)
     assert finding in findings(course)
+
+
+@pytest.mark.parametrize(("text", "cause"), [("safe_log: [{mutants: {}}]", "reason"), ("- safe_log", "takes a list"), ("a: [", "expected")])
+def test_a_list_of_equivalents_that_cannot_be_read_is_refused(course: Course, text: str, cause: str) -> None:
+    course.equivalents("tiny").write_text(text)
+    with pytest.raises(CatalogueError, match=rf"(?s)equivalent\.yml.*{cause}"):
+        certify(course, "tiny", seeds=1, variant_seeds=1)
+
+
+def test_an_endless_loop_and_a_greedy_one_are_cut_and_count_as_caught(course: Course) -> None:
+    cells = Cells.of(read_master(course.master("tiny")))
+    bodies = ("while True: pass", "return [0] * 10**12", "import os; os._exit(3)", "return 2.5")
+    attempts = [Attempt(f"def mean_square(x):\n    {body}") for body in bodies]
+    run = run_task(cells, "mean_square", "test_mean_square", attempts, patience=1.0)
+    messages = [str(outcome.failure) for outcome in run.outcomes]
+    assert messages[0] == TIME_OUT
+    assert messages[1].startswith("MemoryError")
+    assert messages[2] == "the process died"
+    assert messages[3].startswith("CheckFailed: average, not sum")
+
+
+def test_attempts_do_not_reach_each_other(course: Course) -> None:
+    cells = Cells.of(read_master(course.master("tiny")))
+    spoil = "np.square = np.abs\ndef mean_square(x):\n    return 0"
+    own = dict(cells.code)["mean_square"]
+    run = run_task(cells, "mean_square", "test_mean_square", [Attempt(spoil), Attempt(own)])
+    assert [outcome.failure is None for outcome in run.outcomes] == [False, True]
+
+
+def test_only_what_changed_is_run_again(course: Course) -> None:
+    def run() -> bool:
+        ((_, known),) = certify_all(course, ["tiny"], 1, 1, everything=False, pool=Inline())
+        return known
+
+    assert [run(), run()] == [False, True]
+    edit(course.master("tiny"), "average, not sum", "the mean, not the sum")
+    assert not run()
+
+
+def test_what_the_book_shows_names_no_check(course: Course) -> None:
+    certificate = certify(course, "tiny", seeds=1, variant_seeds=1)
+    path = write_measured(course, [certificate])
+    assert "average, not sum" in " ".join(certificate.checks)
+    assert "average, not sum" not in path.read_text()
+    (read,) = read_measured(course)
+    assert [task.operators for task in read.tasks] == [task.operators for task in certificate.tasks]
+
+
+@pytest.mark.parametrize("stem", CHECKOUT.stems)
+def test_the_figures_of_the_book_are_those_of_the_sources(stem: str) -> None:
+    """All counts follow from the sources alone, given that every survivor is listed, which `certify` itself proves."""
+    measured = {certificate.stem: certificate for certificate in read_measured(CHECKOUT)}
+    assert stem in measured, f"run `autograder certify {stem} --write`"
+    assignment, equivalents = read_master(CHECKOUT.master(stem)), read_equivalents(CHECKOUT.equivalents(stem))
+    wrongs, variants = read_alternatives(CHECKOUT.wrong(stem), "wrong"), read_alternatives(CHECKOUT.variants(stem), "variant")
+    told = []
+    for record in measured[stem].tasks:
+        named = [(w.name, w.misconception, w.section) for w in record.wrongs]
+        told.append((record.name, named, record.variants, record.operators, record.equivalents, record.killed))
+    counted = []
+    for task in assignment.tasks:
+        mutants, known = mutants_of(assignment.source(task.solution_id)), equivalents.get(task.name, {})
+        own = [(w.name, w.misconception, w.section) for w in wrongs if assignment.task_defining(w.target) is task]
+        other = sum(assignment.task_defining(v.target) is task for v in variants)
+        operators = dict(Counter(mutant.operator for mutant in mutants))
+        counted.append((task.name, own, other, operators, len(known), len(mutants) - len(known)))
+    assert told == counted, f"run `autograder certify {stem} --write` and commit what it wrote"
+
+
+def test_worker_processes_give_what_this_process_gives(course: Course) -> None:
+    ((certificate, _),) = certify_all(course, ["tiny"], 2, 1)
+    alone = certify(course, "tiny", 2, 1)
+    assert certificate.findings == alone.findings == []
+    assert (certificate.tasks, certificate.checks) == (alone.tasks, alone.checks)

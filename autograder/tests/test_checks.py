@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.checks import SEED_VARIABLE, CheckFailed, check, check_close, check_raises, check_unchanged, fresh_rng, snapshot
+from autograder.checks import SEED_VARIABLE, CheckFailed, check, check_close, check_raises, check_unchanged, fresh_rng, measure, snapshot
 
 
 def test_check_names_the_property_and_the_hint() -> None:
@@ -137,3 +137,35 @@ def test_fresh_rng_depends_on_name_and_seed(monkeypatch: pytest.MonkeyPatch) -> 
     assert first == draw("a") != draw("b")
     monkeypatch.setenv(SEED_VARIABLE, "1")
     assert draw("a") != first
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "ratio"),
+    [
+        (1.0, 1.0, 0.0),
+        ([1.0, 2.5], [1.0, 2.0], 0.5 / (0.1 + 0.01 * 2.0)),
+        (np.array([np.inf, 1.05]), np.array([np.inf, 1.0]), 0.05 / 0.11),
+        (np.array([np.nan, 1.0]), np.array([0.0, 1.0]), np.inf),
+        (np.zeros(0), np.zeros(0), 0.0),
+        (np.array([True]), np.array([False]), 10.0),
+        (3j, 3.2j, 0.2 / 0.132),
+    ],
+)
+def test_a_listener_hears_errors_in_units_of_the_tolerance(actual: object, expected: object, ratio: float) -> None:
+    heard: list[tuple[str, float]] = []
+    measure(lambda prop, value: bool(heard.append((prop, value))) or True)
+    try:
+        check_close(actual, expected, "a property", rtol=0.01, atol=0.1)  # what fails is passed over
+    finally:
+        measure(None)
+    assert heard == [("a property", pytest.approx(ratio))]
+
+
+def test_a_listener_that_returns_false_changes_no_verdict() -> None:
+    measure(lambda prop, value: False)
+    try:
+        check_close(1.0, 1.0, "close")
+        with pytest.raises(CheckFailed, match="far"):
+            check_close(1.0, 2.0, "far")
+    finally:
+        measure(None)

@@ -20,7 +20,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
 # Extensions of the course that this one brings along.
-COMPANIONS = ("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study")
+COMPANIONS = ("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study", "course_proofs")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

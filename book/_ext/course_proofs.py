@@ -1,0 +1,125 @@
+"""Sphinx extension: the pieces of "How the tests are tested", made from what `autograder certify --write` measured."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from course_generated import add_piece, raw
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
+
+from autograder.certificate import Certificate, TaskRecord, read_measured
+from autograder.course import Course
+from autograder.mutation_operators import OPERATORS
+
+Make = Callable[[Sphinx, str, list[Certificate]], str]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    for make in (kill_matrix, kill_tasks, kill_operators, misconceptions):
+        add_piece(make.__name__.replace("_", "-"), _piece(make))
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _piece(make: Make) -> Callable[[Sphinx, str], list[nodes.Node]]:
+    return lambda app, docname: [raw(make(app, docname, read_measured(Course(Path(app.srcdir)))))]
+
+
+def kill_matrix(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
+    """One row an assignment, and their sum."""
+    head = ["assignment", "tasks", "wrong solutions", "variants", "mutants", "killed", "by time-out", "equivalent", "seeds", "seconds"]
+    rows = [[_assignment(app, docname, c.stem), *_counts([c]), f"{c.seeds} + {c.variant_seeds}", f"{c.seconds:.0f}"] for c in certificates]
+    total = ["all", *_counts(certificates), "", f"{sum(c.seconds for c in certificates):.0f}"]
+    return _table("The kill matrix: what was run on each assignment", head, [*rows, total])
+
+
+def _counts(certificates: list[Certificate]) -> list[str]:
+    names = ("wrongs", "variants", "mutants", "killed", "timed_out", "equivalents")
+    return [str(sum(len(c.tasks) for c in certificates)), *(str(sum(c.total(name) for c in certificates)) for name in names)]
+
+
+def kill_tasks(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
+    """A table of its tasks for each assignment."""
+    head = ["task", "wrong solutions", "seen at once", "variants", "mutants", "killed", "equivalent", "right within", "wrong by"]
+    parts = []
+    for certificate in certificates:
+        table = _table(f"Tasks of {certificate.stem}", head, [_task(task) for task in certificate.tasks])
+        parts.append(f"<h3>{_assignment(app, docname, certificate.stem)}</h3>{table}")
+    return "".join(parts)
+
+
+def _task(task: TaskRecord) -> list[str]:
+    seen = sum(wrong.visible for wrong in task.wrongs)
+    counts = [len(task.wrongs), seen, task.variants, task.mutants, task.killed, task.equivalents]
+    mildest = "–" if task.mildest is None else f"{task.mildest:.2g}"
+    return [f"<code>{html.escape(task.name)}</code>", *map(str, counts), f"{task.legitimate:.2g}", mildest]
+
+
+def kill_operators(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
+    """One row a mutation operator."""
+    made: Counter[str] = sum((c.operators() for c in certificates), Counter())
+    alive: Counter[str] = sum((c.operators("survivors") for c in certificates), Counter())
+    rows = [
+        [name, html.escape((operator.__doc__ or "").strip()), str(made[name]), str(made[name] - alive[name]), str(alive[name])]
+        for name, operator in OPERATORS.items()
+        if made[name]
+    ]
+    return _table("Mutation operators", ["operator", "what it does to the reference", "mutants", "killed", "equivalent"], rows)
+
+
+def misconceptions(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
+    """The named wrong solutions of each assignment, folded."""
+    head = ["task", "wrong solution", "misconception", "caught by", "read again"]
+    parts = []
+    for certificate in certificates:
+        rows = [
+            [
+                f"<code>{html.escape(task.name)}</code>",
+                html.escape(wrong.name.replace("_", " ")),
+                html.escape(wrong.misconception),
+                "visible test" if wrong.visible else "hidden test",
+                _section(app, docname, wrong.section),
+            ]
+            for task in certificate.tasks
+            for wrong in task.wrongs
+        ]
+        table = _table(f"Wrong solutions of {certificate.stem}", head, rows)
+        title = html.escape(_title(app, certificate.stem))
+        parts.append(f"<details><summary>{title}: {len(rows)} wrong solutions</summary>{table}</details>")
+    return "".join(parts)
+
+
+def _section(app: Sphinx, docname: str, label: str) -> str:
+    """A link to a labelled section, with its title."""
+    standard = cast(StandardDomain, app.env.get_domain("std"))
+    there, anchor = standard.anonlabels.get(label.lower(), ("", ""))
+    if not there:
+        return html.escape(label)
+    title = standard.labels[label.lower()][2] if label.lower() in standard.labels else label
+    return f'<a href="{app.builder.get_relative_uri(docname, there)}#{anchor}">{html.escape(title)}</a>'
+
+
+def _assignment(app: Sphinx, docname: str, stem: str) -> str:
+    page = f"exercises/{stem}/{stem}"
+    title = html.escape(_title(app, stem))
+    return f'<a href="{app.builder.get_relative_uri(docname, page)}">{title}</a>' if page in app.env.titles else title
+
+
+def _title(app: Sphinx, stem: str) -> str:
+    found = app.env.titles.get(f"exercises/{stem}/{stem}")
+    return found.astext().removesuffix(": assignment") if found else stem.replace("_", " ")
+
+
+def _table(label: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of markup; the first column heads its row. It scrolls sideways on a narrow screen, by keyboard too."""
+    top = "".join(f'<th scope="col">{name}</th>' for name in head)
+    body = "".join(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows)
+    return (
+        f'<div class="proofs" role="region" aria-label="{html.escape(label)}" tabindex="0">'
+        f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
