@@ -83,6 +83,9 @@ class Course:
     def variants(self, stem: str) -> Path:
         return self.root / "solutions" / stem / "variants.py"
 
+    def rewritten(self, stem: str) -> Path:
+        return self.root / "solutions" / stem / "rewritten.py"
+
     def release(self, stem: str) -> Path:
         return self.root / "exercises" / stem / f"{stem}.ipynb"
 
