@@ -1,4 +1,4 @@
-"""Wrong solutions and variants: the decorators authors write, and how a file of them is read.
+"""Wrong solutions, variants and rewritten wrong solutions: the decorators authors write, and how a file of them is read.
 
 The files are read as source, never imported: a solution stands in a notebook as text, with the names the notebook has.
 """
@@ -32,9 +32,14 @@ def variant(target: str, *, why: str) -> Callable[[T], T]:
     return lambda solution: solution
 
 
+def rewritten(target: str, *, of: str) -> Callable[[T], T]:
+    """Mark a function or class as the wrong solution `of` in other words, to measure whether diagnosis still names it."""
+    return lambda solution: solution
+
+
 @dataclass(frozen=True)
 class Alternative:
-    """One entry of `wrong.py` or `variants.py`: source text which replaces the definition of `target`."""
+    """One entry of `wrong.py`, `variants.py` or `rewritten.py`: source text which replaces the definition of `target`."""
 
     name: str
     target: str
@@ -46,6 +51,7 @@ class Alternative:
     caught_by: str = ""
     also: tuple[str, ...] = ()
     why: str = ""
+    of: str = ""
 
 
 class CatalogueError(ValueError):
@@ -53,7 +59,7 @@ class CatalogueError(ValueError):
 
 
 def read_alternatives(path: Path, kind: str) -> list[Alternative]:
-    """The entries of a file whose definitions carry `@wrong` or `@variant` (`kind`), in order; [] if it doesn't exist."""
+    """The entries of a file whose definitions carry `@wrong`, `@variant` or `@rewritten` (`kind`), in order; [] if it doesn't exist."""
     if not path.exists():
         return []
     text = path.read_text()

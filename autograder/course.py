@@ -86,6 +86,9 @@ class Course:
     def equivalents(self, stem: str) -> Path:
         return self.root / "solutions" / stem / "equivalent.yml"
 
+    def rewritten(self, stem: str) -> Path:
+        return self.root / "solutions" / stem / "rewritten.py"
+
     def release(self, stem: str) -> Path:
         return self.root / "exercises" / stem / f"{stem}.ipynb"
 

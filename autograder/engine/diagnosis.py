@@ -22,6 +22,7 @@ ROUNDING: Tolerance = (1e-9, 1e-12)  # between one and the same formula
 REWRITTEN: Tolerance = (1e-4, 1e-7)  # between two ways of writing it, float32 included
 ENOUGH = 0.85  # the share of informative places in which the two must agree
 CLEAR = 0.05  # and by how much more than any other
+MOST = 0.6  # a learner may have made a smaller mistake besides: this share is enough if no other wrong solution has half of it
 FACTORS = 2  # a common factor is believed from so many places on
 
 
@@ -58,10 +59,12 @@ def scale_of_reference(learner: Observation, reference: Observation) -> float | 
 def _clear(matches: list[Match]) -> Match | None:
     """The best match, if it is good enough and no other is about as good."""
     ranked = sorted(matches, key=lambda match: -match.share)
-    if not ranked or ranked[0].share < ENOUGH:
+    if not ranked:
         return None
-    second = ranked[1].share if len(ranked) > 1 else 0.0
-    return ranked[0] if ranked[0].share - second >= CLEAR or second < ranked[0].share == 1.0 else None
+    best, second = ranked[0], ranked[1].share if len(ranked) > 1 else 0.0
+    like = best.share >= ENOUGH and (best.share - second >= CLEAR or second < best.share == 1.0)
+    mostly = best.share >= MOST and second <= best.share / 2
+    return best if like or mostly else None
 
 
 def informative(one: Observation, reference: Observation, tolerance: Tolerance = REWRITTEN) -> set[int]:

@@ -38,7 +38,13 @@ def test_right_behaviour_is_never_accused() -> None:
 
 def test_something_else_is_not_labelled() -> None:
     assert best_match(seen(7.0, 1.0, [0.0, 0.0], True), RIGHT, {"half": HALF, "square": SQUARE, "false": FALSE}) is None
-    assert best_match(seen(1.0, 4.0, [9.0, 16.0], False), RIGHT, {"square": SQUARE, "false": FALSE}) is None
+    assert best_match(seen(1.0, 4.0, [1.0, 1.0], False), RIGHT, {"square": SQUARE, "false": FALSE}) is None
+
+
+def test_the_larger_of_two_mistakes_is_named() -> None:
+    match = best_match(seen(1.0, 4.0, [9.0, 16.0], False), RIGHT, {"square": SQUARE, "false": FALSE})
+    assert match is not None
+    assert match.name == "square"
 
 
 def test_two_that_behave_alike_are_not_told_apart() -> None:

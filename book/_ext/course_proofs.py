@@ -1,8 +1,9 @@
-"""Sphinx extension: the pieces of "How the tests are tested", made from what `autograder certify --write` measured."""
+"""Sphinx extension: the pieces of "How the tests are tested", made from what `certify --write` and `diagnose --write` measured."""
 
 from __future__ import annotations
 
 import html
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from sphinx.domains.std import StandardDomain
 
 from autograder.certificate import Certificate, TaskRecord, read_measured
 from autograder.course import Course
+from autograder.diagnose import MEASURED
 from autograder.mutation_operators import OPERATORS
 
 Make = Callable[[Sphinx, str, list[Certificate]], str]
@@ -23,6 +25,7 @@ Make = Callable[[Sphinx, str, list[Certificate]], str]
 def setup(app: Sphinx) -> dict[str, Any]:
     for make in (kill_matrix, kill_tasks, kill_operators, misconceptions):
         add_piece(make.__name__.replace("_", "-"), _piece(make))
+    add_piece("diagnosis", lambda app, docname: [raw(diagnosis(app, docname))])
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -92,6 +95,16 @@ def misconceptions(app: Sphinx, docname: str, certificates: list[Certificate]) -
         title = html.escape(_title(app, certificate.stem))
         parts.append(f"<details><summary>{title}: {len(rows)} wrong solutions</summary>{table}</details>")
     return "".join(parts)
+
+
+def diagnosis(app: Sphinx, docname: str) -> str:
+    """How often the misconception is named, one row an assignment and their sum."""
+    scores: list[dict[str, Any]] = json.loads((Path(app.srcdir) / MEASURED).read_text())
+    head = ["assignment", "in the catalogue", "named", "held out", "named all the same", "in other words", "named", "misnamed", "right", "accused"]
+    keys = ("known", "known_named", "known", "held_out_named", "rewritten", "rewritten_named", "rewritten_misnamed", "right", "right_accused")
+    rows = [[_assignment(app, docname, score["stem"]), *(str(score[key]) for key in keys)] for score in scores]
+    total = ["all", *(str(sum(score[key] for score in scores)) for key in keys)]
+    return _table("Diagnosis: how often the misconception was named", head, [*rows, total])
 
 
 def _section(app: Sphinx, docname: str, label: str) -> str:

@@ -1,0 +1,98 @@
+"""`autograder diagnose`: how often a failed task is told the right misconception, measured on the catalogue itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from autograder.catalogue import Alternative, CatalogueError, read_alternatives, replace_definition
+from autograder.course import Course
+from autograder.engine import Engine
+from autograder.engine.diagnosis import Observation, best_match
+from autograder.engine.misconceptions import catalogue
+from autograder.master import Assignment, Task, read_master
+from autograder.release import write_if_changed
+
+MEASURED = Path("book/start_here/_measured/diagnosis.json")
+
+
+@dataclass
+class Score:
+    """What diagnosis said of one assignment's solutions.
+
+    A solution of the catalogue is `known` when the whole catalogue is there, and `held_out` when all but itself is: then any name
+    is a wrong one. `rewritten` are the same mistakes in other words, `right` the variants, of which none may be named.
+    """
+
+    stem: str
+    known: int = 0
+    known_named: int = 0
+    held_out_named: int = 0
+    rewritten: int = 0
+    rewritten_named: int = 0
+    rewritten_misnamed: int = 0
+    right: int = 0
+    right_accused: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def diagnose(course: Course, engine: Engine, stem: str, workers: int = 2) -> Score:
+    """Measure diagnosis on one assignment's wrong solutions, their rewritten forms and its variants."""
+    assignment = read_master(course.master(stem))
+    score = Score(stem)
+    with ThreadPoolExecutor(workers) as pool:
+        for part in pool.map(lambda task: _task(course, engine, assignment, task), assignment.tasks):
+            for name, value in asdict(part).items():
+                if name != "stem":
+                    setattr(score, name, getattr(score, name) + value)
+    return score
+
+
+def _task(course: Course, engine: Engine, assignment: Assignment, task: Task) -> Score:
+    score, entries = Score(assignment.stem), catalogue(assignment, task)
+    known = engine.misconceptions.known(assignment, task, 0, entries)
+    assert known.reference is not None
+    for name, behaviour in known.wrong.items():
+        score.known += 1
+        score.known_named += _named(behaviour, known.reference, known.wrong) == name
+        others = {other: seen for other, seen in known.wrong.items() if other != name}
+        held_out = _named(behaviour, known.reference, others)
+        score.held_out_named += held_out is not None
+        score.failures += [f"{name}, held out, is called {held_out}"] if held_out else []
+    for entry, behaviour in _observed(engine, assignment, task, read_alternatives(course.rewritten(assignment.stem), "rewritten")):
+        if entry.of not in known.wrong:
+            raise CatalogueError(f"{entry.path}:{entry.line}: there is no wrong solution {entry.of!r} of {task.name}; name one of wrong.py")
+        said = _named(behaviour, known.reference, known.wrong)
+        score.rewritten += 1
+        score.rewritten_named += said == entry.of
+        score.rewritten_misnamed += said not in (None, entry.of)
+        score.failures += [f"{entry.name}, a form of {entry.of}, is called {said}"] if said != entry.of else []
+    for entry, behaviour in _observed(engine, assignment, task, read_alternatives(course.variants(assignment.stem), "variant")):
+        said = _named(behaviour, known.reference, known.wrong)
+        score.right += 1
+        score.right_accused += said is not None
+        score.failures += [f"{entry.name}, which is right, is called {said}"] if said else []
+    return score
+
+
+def _named(behaviour: Observation, reference: Observation, wrong: dict[str, Observation]) -> str | None:
+    match = best_match(behaviour, reference, wrong)
+    return match.name if match else None
+
+
+def _observed(
+    engine: Engine, assignment: Assignment, task: Task, entries: list[Alternative]
+) -> Iterator[tuple[Alternative, Observation]]:
+    source = assignment.source(task.solution_id)
+    for entry in entries:
+        if entry.target == task.name or entry.target in task.defines:
+            yield entry, engine.observe(assignment, {task.solution_id: replace_definition(source, entry)}, task, 0)
+
+
+def write_scores(course: Course, scores: list[Score]) -> Path:
+    """Keep the figures where the page `how_tests_are_tested` reads them."""
+    write_if_changed(course.root / MEASURED, json.dumps([asdict(score) for score in scores], indent=1, ensure_ascii=False) + "\n")
+    return course.root / MEASURED
