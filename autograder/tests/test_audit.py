@@ -16,7 +16,7 @@ from autograder.audit import report
 from autograder.audit.lighthouse import CATEGORIES, Scores
 from autograder.audit.run import PAGE_BYTES, SHIFT
 from autograder.audit.server import serving
-from autograder.audit.visit import CONTRAST, STANDARDS, Visit, visit
+from autograder.audit.visit import Visit, visit
 from autograder.tests import book_case
 from autograder.tests.book_case import STEMS, pages
 
@@ -36,11 +36,13 @@ def test_a_bad_page_is_found_out(tmp_path: Path, browser: Browser) -> None:
     (tmp_path / "bad.html").write_text(BAD)
     (tmp_path / "late.txt").write_text("x" * 50_000)
     with serving(tmp_path) as address:
-        found = visit(browser, address, "bad.html", rules=STANDARDS)
+        found = visit(browser, address, "bad.html")
+        dark = visit(browser, address, "bad.html", "dark")
     assert any(problem == "outside: http://127.0.0.1:9/away.js" for problem in found.problems)
     assert "a script's complaint" in found.problems
     assert found.shift > SHIFT
     assert {"image-alt", "color-contrast", "html-has-lang"} <= {violation.rule for violation in found.grave}
+    assert {violation.rule for violation in dark.violations} == {"color-contrast"}
     assert 0 < found.weight["document"] < len(BAD), "as compressed"
     assert not report(Console(quiet=True), [found], [])
 
@@ -79,8 +81,8 @@ def visited(site: Path, browser: Browser) -> Iterator[list[Visit]]:
     names = [path.relative_to(site).as_posix() for path in pages(site) if path.name != "index.html"]
     kinds = [name for name in names if "start_here" in name or STEMS[0] in name]
     with serving(site) as address:
-        light = [visit(browser, address, name, rules=STANDARDS) for name in names]
-        yield light + [visit(browser, address, name, "dark", rules=CONTRAST) for name in kinds]
+        light = [visit(browser, address, name) for name in names]
+        yield light + [visit(browser, address, name, "dark") for name in kinds]
 
 
 def test_no_page_makes_a_request_that_leaves_the_site_or_prints_an_error(visited: list[Visit]) -> None:

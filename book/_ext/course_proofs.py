@@ -100,8 +100,10 @@ def misconceptions(app: Sphinx, docname: str, certificates: list[Certificate]) -
 def diagnosis(app: Sphinx, docname: str) -> str:
     """How often the misconception is named, one row an assignment and their sum."""
     scores: list[dict[str, Any]] = json.loads((Path(app.srcdir) / MEASURED).read_text())
-    head = ["assignment", "in the catalogue", "named", "held out", "named all the same", "in other words", "named", "misnamed", "right", "accused"]
-    keys: tuple[str, ...] = ("known", "known_named", "known", "held_out_named", "rewritten", "rewritten_named", "rewritten_misnamed", "right", "right_accused")
+    head = ["assignment", "in the catalogue", "named", "held out", "named all the same", "in other words", "named", "misnamed"]
+    head += ["right", "accused"]
+    keys: tuple[str, ...] = ("known", "known_named", "known", "held_out_named", "rewritten", "rewritten_named", "rewritten_misnamed")
+    keys += ("right", "right_accused")
     rows = [[_assignment(app, docname, score["stem"]), *(str(score[key]) for key in keys)] for score in scores]
     total = ["all", *(str(sum(score[key] for score in scores)) for key in keys)]
     return _table("Diagnosis: how often the misconception was named", head, [*rows, total])
