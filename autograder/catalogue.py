@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from autograder.parsing import parse
+
 T = TypeVar("T")
 
 
@@ -64,7 +66,7 @@ def read_alternatives(path: Path, kind: str) -> list[Alternative]:
         return []
     text = path.read_text()
     try:
-        tree = ast.parse(text, str(path))
+        tree = parse(text, str(path))
     except SyntaxError as error:
         raise CatalogueError(f"{path}:{error.lineno}: {error.msg}; mend the syntax") from error
     return [
@@ -113,7 +115,7 @@ def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, text: str,
 
 def _rename(source: str, old: str, new: str) -> str:
     """The definition under the name of what it replaces; uses of its own name (recursion) follow."""
-    tree = ast.parse(source)
+    tree = parse(source)
     lines = source.splitlines()
     spots = [
         (n.lineno - 1, n.col_offset) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == old
@@ -130,7 +132,7 @@ def _rename(source: str, old: str, new: str) -> str:
 
 def replace_definition(cell_source: str, alternative: Alternative) -> str:
     """The solution cell with the top-level definition of the target replaced by the alternative's."""
-    for node in ast.parse(cell_source).body:
+    for node in parse(cell_source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == alternative.target:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             lines = cell_source.splitlines()
@@ -141,4 +143,4 @@ def replace_definition(cell_source: str, alternative: Alternative) -> str:
 
 def defined_names(cell_source: str) -> list[str]:
     """The functions and classes that a solution cell defines at its top level."""
-    return [n.name for n in ast.parse(cell_source).body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+    return [n.name for n in parse(cell_source).body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.catalogue import defined_names
+from autograder.parsing import parse
 
 GRADE_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 COURSE_KEYS = {"inplace", "attributes"}
@@ -152,7 +152,7 @@ def _tasks(notebook: NotebookNode, path: Path) -> list[Task]:
                 raise MasterError(f"{path}: task {name}: '### BEGIN {marker}' and '### END {marker}' must come in pairs")
         for body in (cell.source, test.source):
             try:
-                ast.parse(body)
+                parse(body)
             except SyntaxError as error:
                 raise MasterError(f"{path}: task {name}, line {error.lineno} of the cell: {error.msg}") from error
         if any("hint=" in part.split("### END HIDDEN TESTS")[0] for part in test.source.split("### BEGIN HIDDEN TESTS")[1:]):

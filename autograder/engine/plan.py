@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from autograder.engine.intake import SubmittedCell
+from autograder.parsing import parse
 
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 
@@ -167,7 +168,7 @@ def without_hidden(source: str) -> str:
 def _expected(source: str) -> tuple[list[str], list[str]]:
     """The functions and classes, and the other names, that a solution cell defines at its top level."""
     functions, values = [], []
-    for node in ast.parse(source).body:
+    for node in parse(source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             functions.append(node.name)
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
@@ -188,7 +189,7 @@ def _rules(assignment: Any, task: Any) -> dict[str, Any]:
 
 
 def _signatures(source: str, rules: dict[str, Any]) -> None:
-    for node in ast.parse(source).body:
+    for node in parse(source).body:
         if isinstance(node, ast.FunctionDef):
             rules["parameters"][node.name] = _parameters(node)
         elif isinstance(node, ast.ClassDef):
@@ -223,4 +224,4 @@ def _hidden_lines(source: str) -> list[tuple[int, int]]:
 
 
 def _names(source: str) -> set[str]:
-    return {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+    return {n.id for n in ast.walk(parse(source)) if isinstance(n, ast.Name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from autograder.catalogue import CatalogueError, read_alternatives, replace_defi
 FILE = '''
 import functools
 from autograder.catalogue import variant, wrong
+from autograder.parsing import parse
 
 @wrong("power", caught_by="test_power", section="s-a", misconception="It's n times x – not x to the n.", also=("test_b",))
 @functools.cache
@@ -62,3 +64,10 @@ def test_a_missing_file_has_no_entries_and_a_broken_one_names_its_line(tmp_path:
     assert read_alternatives(tmp_path / "none.py", "wrong") == []
     with pytest.raises(CatalogueError, match=r"wrong\.py:2"):
         read_alternatives(write(tmp_path, "x = 1\ndef f(:"), "wrong")
+
+
+def test_files_can_be_read_from_several_threads_at_once() -> None:
+    source = "x = " + "(" * 40 + "1" + ")" * 40 + "\n" + "y = [a.b(c)[d] for a in z]\n" * 300
+    with ThreadPoolExecutor(8) as pool:
+        trees = list(pool.map(lambda _: parse(source), range(64)))
+    assert {len(tree.body) for tree in trees} == {301}
