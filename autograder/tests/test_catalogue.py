@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from autograder.catalogue import CatalogueError, read_alternatives, replace_definition
+from autograder.parsing import parse
 
 FILE = '''
 import functools
 from autograder.catalogue import variant, wrong
-from autograder.parsing import parse
 
 @wrong("power", caught_by="test_power", section="s-a", misconception="It's n times x – not x to the n.", also=("test_b",))
 @functools.cache
