@@ -30,6 +30,7 @@ T = TypeVar("T")
 MEMORY = 1 << 30  # bytes an attempt may take above what the worker holds
 PATIENCE = 60.0  # seconds of processor time for what is meant to end
 HUGE_PAGE, MADV_COLLAPSE = 2 << 20, 25
+WAITING = 60.0  # seconds on the clock that a fork may spend without the processor
 DIED, TIME_OUT = "the process died", "time-out"
 
 
@@ -159,7 +160,7 @@ def _collapse_pages() -> None:
 def forked(function: Callable[[], T], seconds: float = PATIENCE) -> T | Failure:
     """What `function` returns in a fork of this process, or how the fork ended.
 
-    `seconds` limits its processor time, and ten times as much passes on the clock at most.
+    `seconds` limits its processor time. The clock's limit is far above it: it ends what waits, on however busy a machine.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -186,11 +187,11 @@ def forked(function: Callable[[], T], seconds: float = PATIENCE) -> T | Failure:
 
 
 def _limit(seconds: float) -> None:
-    """End this process by a signal after `seconds` of processor time, or ten times that on the clock; cap its memory."""
+    """End this process by a signal after `seconds` of processor time, or long after on the clock; cap its memory."""
     for kind in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(kind, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
+    signal.setitimer(signal.ITIMER_REAL, WAITING + 10 * seconds)
     with open("/proc/self/statm") as statm:
         held = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -35,20 +35,22 @@ def _piece(make: Make) -> Callable[[Sphinx, str], list[nodes.Node]]:
 
 def kill_matrix(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
     """One row an assignment, and their sum."""
-    head = ["assignment", "tasks", "wrong solutions", "variants", "mutants", "killed", "by time-out", "equivalent", "seeds", "seconds"]
+    head = ["assignment", "tasks", "wrong solutions", "variants", "mutants", "killed", "equivalent", "seeds", "seconds"]
     rows = [[_assignment(app, docname, c.stem), *_counts([c]), f"{c.seeds} + {c.variant_seeds}", f"{c.seconds:.0f}"] for c in certificates]
     total = ["all", *_counts(certificates), "", f"{sum(c.seconds for c in certificates):.0f}"]
     return _table("The kill matrix: what was run on each assignment", head, [*rows, total])
 
 
 def _counts(certificates: list[Certificate]) -> list[str]:
-    names = ("wrongs", "variants", "mutants", "killed", "timed_out", "equivalents")
-    return [str(sum(len(c.tasks) for c in certificates)), *(str(sum(c.total(name) for c in certificates)) for name in names)]
+    counts = [str(sum(c.total(name) for c in certificates)) for name in ("wrongs", "variants", "mutants", "killed", "equivalents")]
+    if late := sum(c.total("timed_out") for c in certificates):
+        counts[3] += f" ({late} by time-out)"
+    return [str(sum(len(c.tasks) for c in certificates)), *counts]
 
 
 def kill_tasks(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
     """A table of its tasks for each assignment."""
-    head = ["task", "wrong solutions", "seen at once", "variants", "mutants", "killed", "equivalent", "right within", "wrong by"]
+    head = ["task", "wrong", "seen at once", "variants", "mutants", "killed", "equivalent", "right within", "wrong by"]
     parts = []
     for certificate in certificates:
         table = _table(f"Tasks of {certificate.stem}", head, [_task(task) for task in certificate.tasks])
@@ -59,8 +61,14 @@ def kill_tasks(app: Sphinx, docname: str, certificates: list[Certificate]) -> st
 def _task(task: TaskRecord) -> list[str]:
     seen = sum(wrong.visible for wrong in task.wrongs)
     counts = [len(task.wrongs), seen, task.variants, task.mutants, task.killed, task.equivalents]
-    mildest = "–" if task.mildest is None else f"{task.mildest:.2g}"
-    return [f"<code>{html.escape(task.name)}</code>", *map(str, counts), f"{task.legitimate:.2g}", mildest]
+    return [f"<code>{html.escape(task.name)}</code>", *map(str, counts), _ratio(task.legitimate), _ratio(task.mildest)]
+
+
+def _ratio(value: float | None) -> str:
+    """An error in tolerances; what is far on either side needs no digits."""
+    if value is None:
+        return "–"
+    return "&lt; 0.001" if 0 < value < 0.001 else "&gt; 1000" if value > 1000 else f"{value:.2g}" if value < 100 else f"{value:.0f}"
 
 
 def kill_operators(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
