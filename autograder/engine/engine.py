@@ -46,7 +46,7 @@ class Engine:
         self.explains, self.misconceptions = explains, Misconceptions(self.observe, environment_hash())
 
     def __enter__(self) -> Engine:
-        self._host.start()
+        self._host.launch()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -127,6 +127,8 @@ class Engine:
     def _grade(self, assignment: Assignment, plan: Plan, seed: int, record: dict[str, Any], tasks: Collection[str] | None) -> Grade:
         grade = Grade(assignment.stem, seed, problems=list(plan.problems), record=record | {"seed": seed})
         chosen = [t for t in assignment.tasks if tasks is None or t.name in tasks]
+        with self._host.lock:
+            self._host.ready()
         started = time.perf_counter()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -150,7 +152,8 @@ class Engine:
         with self._host.lock:
             if not self._host.alive() and not self._abandoned:
                 self._host.stop()
-                self._host.start()
+                self._host.launch()
+                self._host.ready()
 
     def _record(self, assignment: Assignment, digest: str) -> dict[str, Any]:
         return {

@@ -68,9 +68,10 @@ class ZygoteHost:
         self.channel: Channel | None = None
         self.started = 0  # how often: a fork belongs to the zygote it came from
         self.lost = False
+        self.waiting = False
 
-    def start(self) -> None:
-        """Start the zygote and wait until it has imported everything."""
+    def launch(self) -> None:
+        """Start the zygote. It takes seconds to import everything; `ready` waits for that."""
         ours, theirs = socket.socketpair()
         arguments = ["-m", "autograder.engine.zygote", str(theirs.fileno()), self.level, json.dumps(asdict(self.limits))]
         self.started += 1
@@ -88,15 +89,30 @@ class ZygoteHost:
         ).result()
         theirs.close()
         self.channel = Channel(ours)
-        ours.settimeout(START_SECONDS)
+        self.waiting = True
+
+    def ready(self) -> None:
+        """Wait until the zygote has imported everything.
+
+        Raises:
+            InfrastructureError: if it did not start; the text holds what it said.
+        """
+        if not self.waiting:
+            return
+        assert self.process is not None
+        assert self.channel is not None
+        self.channel.sock.settimeout(START_SECONDS)
         try:
             PLAIN.loads(self.channel.receive())
         except (Closed, TimeoutError) as error:
             self.process.kill()
+            self.lost = True
             said = (self.process.stderr.read() if self.process.stderr else b"").decode(errors="replace")
             raise InfrastructureError(f"the zygote did not start:\n{said[-2000:]}") from error
+        finally:
+            self.waiting = False
         threading.Thread(target=self._drain, args=(self.process,), daemon=True).start()
-        ours.settimeout(30.0)
+        self.channel.sock.settimeout(30.0)
 
     @staticmethod
     def _drain(process: subprocess.Popen[bytes]) -> None:

@@ -10,11 +10,11 @@ import contextlib
 import gc
 import json
 import os
-import random
 import select
 import signal
 import socket
 import sys
+import threading  # noqa: F401 - before `warm_up`, which see
 import time
 from typing import Any
 
@@ -57,6 +57,9 @@ MODULES = [
 
 def warm_up() -> None:
     """Import and touch what assignments use, so that no fork pays for it. One thread: a second one would not survive a fork."""
+    # Libraries ask to be called in each fork: to reseed (which is done here anyway), to make locks anew (nobody holds one). Being
+    # called costs a third of the whole fork, as each writes to pages that were shared. `threading`, which needs it, is loaded before.
+    register, os.register_at_fork = os.register_at_fork, lambda **hooks: None
     import importlib
 
     import torch
@@ -72,8 +75,9 @@ def warm_up() -> None:
     optimizer = torch.optim.Adam([weight])
     torch.nn.functional.cross_entropy(torch.nn.Linear(2, 2)(weight), torch.tensor([0, 1])).backward()
     optimizer.step()
-    from autograder.engine import learner, tester  # noqa: F401
+    from autograder.engine import learner, seeds, tester  # noqa: F401
 
+    os.register_at_fork = register
     gc.collect()
     gc.freeze()
 
@@ -137,9 +141,10 @@ class Zygote:
             namespaces.limit_resources(self.limits)
             if self.isolated:
                 os.chdir("/tmp")
-            _reseed(0)
             from autograder.engine.learner import main as learner_main
+            from autograder.engine.seeds import reseed
 
+            reseed(0)
             learner_main(fd, self.limits.output)
         else:
             namespaces.undumpable()
@@ -196,15 +201,6 @@ def _tasks(pid: int) -> list[str]:
         return os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
-
-
-def _reseed(seed: int) -> None:
-    import numpy
-    import torch
-
-    random.seed(seed)
-    numpy.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def _resident(pid: int) -> int:
