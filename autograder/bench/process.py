@@ -78,8 +78,8 @@ class _Watch:
 
 def _is_sandboxed_zygote(pid: int) -> bool:
     """Whether a process is a zygote that bubblewrap started, and not one of its forks."""
-    parent = _stat(pid)[1] if _stat(pid) else "0"
-    return b"autograder.engine.zygote" in _command(pid) and b"bwrap" not in _command(pid) and b"bwrap" in _command(int(parent))
+    fields, command = _stat(pid), _command(pid)
+    return bool(fields) and b"autograder.engine.zygote" in command and b"bwrap" not in command and b"bwrap" in _command(int(fields[1]))
 
 
 def _command(pid: int) -> bytes:
