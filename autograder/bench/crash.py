@@ -98,7 +98,10 @@ def _disturb(course: Course, target: str, after: float, found: Crashes) -> None:
     if victim is not None and process.poll() is None:
         if target in ("zygote", "worker"):
             time.sleep(after % 1.0)
-        os.kill(victim, signal.SIGINT if target == "interrupt" else signal.SIGKILL)
+        if target == "interrupt":
+            os.killpg(victim, signal.SIGINT)  # as a terminal does
+        else:
+            os.kill(victim, signal.SIGKILL)
         found.kills[target] += 1
     code = process.wait(timeout=600)
     if target in ("zygote", "worker") and code:

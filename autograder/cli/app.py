@@ -19,6 +19,7 @@ from autograder.engine.sandbox import SandboxTooWeak
 from autograder.master import MasterError
 
 console = Console()
+STOPPED = "Stopped; what was finished is kept. The same command goes on from there."
 
 
 class Verb(click.Command):
@@ -30,7 +31,7 @@ class Verb(click.Command):
         except (CourseError, MasterError, CatalogueError, SandboxTooWeak, InfrastructureError) as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            console.print("Stopped; what was finished is kept. The same command goes on from there.")
+            console.print(STOPPED)
             ctx.exit(130)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.engine import sandbox
 from autograder.engine.diagnosis import Observation
 from autograder.engine.feedback import cell_outcomes, task_grades
-from autograder.engine.host import InfrastructureError, ZygoteHost
+from autograder.engine.host import InfrastructureError, NotStarted, ZygoteHost
 from autograder.engine.intake import NotGradable, read_submission
 from autograder.engine.limits import Limits
 from autograder.engine.misconceptions import Misconceptions
@@ -127,8 +127,6 @@ class Engine:
     def _grade(self, assignment: Assignment, plan: Plan, seed: int, record: dict[str, Any], tasks: Collection[str] | None) -> Grade:
         grade = Grade(assignment.stem, seed, problems=list(plan.problems), record=record | {"seed": seed})
         chosen = [t for t in assignment.tasks if tasks is None or t.name in tasks]
-        with self._host.lock:
-            self._host.ready()
         started = time.perf_counter()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -140,6 +138,8 @@ class Engine:
                 grade.cells = cell_outcomes(plan, session, grade.tasks)
                 break
             except InfrastructureError as error:
+                if isinstance(error, NotStarted) and attempt == ATTEMPTS:
+                    raise
                 if attempt == ATTEMPTS or self._abandoned:
                     grade.tasks = [
                         TaskGrade(t.name, t.test_id, 0.0, t.points, "infrastructure", message=f"the grader failed: {error}") for t in chosen
@@ -149,11 +149,12 @@ class Engine:
         return grade
 
     def _revive(self) -> None:
+        """Have a zygote that is ready, whatever became of the last one."""
         with self._host.lock:
             if not self._host.alive() and not self._abandoned:
                 self._host.stop()
                 self._host.launch()
-                self._host.ready()
+            self._host.ready()
 
     def _record(self, assignment: Assignment, digest: str) -> dict[str, Any]:
         return {

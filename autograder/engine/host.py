@@ -30,6 +30,10 @@ class InfrastructureError(RuntimeError):
     """The grader's own machinery failed; nobody's grade may suffer from it."""
 
 
+class NotStarted(InfrastructureError):
+    """There is no zygote to grade with at all; the text says what it said."""
+
+
 class Control:
     """A line to a zygote: one order at a time."""
 
@@ -108,7 +112,7 @@ class ZygoteHost:
         """Wait until the zygote has imported everything.
 
         Raises:
-            InfrastructureError: if it did not start; the text holds what it said.
+            NotStarted: if it did not start; the text holds what it said.
         """
         if not self.waiting:
             return
@@ -122,7 +126,7 @@ class ZygoteHost:
             self.process.kill()
             self.lost = True
             said = (self.process.stderr.read() if self.process.stderr else b"").decode(errors="replace")
-            raise InfrastructureError(f"the zygote did not start:\n{said[-2000:]}") from error
+            raise NotStarted(f"the zygote did not start:\n{said[-2000:]}") from error
         finally:
             self.waiting = False
         threading.Thread(target=self._drain, args=(self.process,), daemon=True).start()
@@ -196,7 +200,7 @@ class ZygoteHost:
         self.branches = {}
         if self.process is not None:
             try:
-                self.process.wait(2.0)
+                self.process.wait(0.0 if self.waiting else 2.0)  # one that is still importing does not notice
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
