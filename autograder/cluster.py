@@ -14,6 +14,7 @@ import ipaddress
 import json
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -69,6 +70,7 @@ def local_cluster(workers: int) -> Iterator[ClusterDriver]:
     _require_dask()
     from distributed import LocalCluster
 
+    sys.warnoptions.append("ignore:resource_tracker")  # what it finds when this process is ended on the spot is no news to the user
     # Ctrl-C is for the command: workers are started by a thread that does not listen to it, and inherit that.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
