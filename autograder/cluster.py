@@ -12,7 +12,9 @@ import atexit
 import functools
 import ipaddress
 import json
+import signal
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -68,13 +70,16 @@ def local_cluster(workers: int) -> Iterator[ClusterDriver]:
     _require_dask()
     from distributed import LocalCluster
 
-    with (
-        _quiet(),
-        LocalCluster(
+    sys.warnoptions.append("ignore:resource_tracker")  # what it finds when this process is ended on the spot is no news to the user
+    # Ctrl-C is for the command: workers are started by a thread that does not listen to it, and inherit that.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        cluster = LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
-        ) as cluster,
-        _client(cluster.scheduler_address) as client,
-    ):
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with _quiet(), cluster, _client(cluster.scheduler_address) as client:
         yield ClusterDriver(client)
 
 

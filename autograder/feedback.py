@@ -11,7 +11,7 @@ from nbgrader.apps.api import NbGraderAPI
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course import Course, CourseError
-from autograder.grade import refusal
+from autograder.kept import refusal
 from autograder.release import write_if_changed
 from autograder.submissions import find_submissions
 

@@ -16,15 +16,15 @@ from nbgrader.utils import parse_utc
 from autograder.autograded import graded_notebook
 from autograder.course import Course
 from autograder.gradebook import Entry, Scores, open_gradebook, save_assignment, save_grades, saved_scores, scores_of
+from autograder.kept import MARK, REFUSED, earlier_grade, key_of, refusal, refusal_file, refused
 from autograder.master import Assignment, read_master
 from autograder.release import text_of, write_if_changed
-from autograder.results import Grade, grade_from_plain
+from autograder.results import Grade
 from autograder.submissions import Submission, digest_of, find_submissions
 
 KEEP_AT = 16
 KEEP_SECONDS = 0.5
 KEEP_BYTES = 32_000_000
-REFUSED = "refused.json"
 
 
 class Driver(Protocol):
@@ -69,14 +69,14 @@ def grade_class(
         waiting = []
         saved = saved_scores(gradebook, list(assignments))
         for submission in submissions:
-            key = key_of(assignments[submission.stem], seed, digest_of(submission.content), submission.timestamp)
+            key = key_of(assignments[submission.stem].hash, seed, digest_of(submission.content), submission.timestamp)
             known = None if again else earlier_grade(course, submission.student, submission.stem)
             if submission.problem:
                 _refuse(course, submission, key, submission.problem)
                 yield Graded(submission.student, submission.stem, None, submission.problem)
             elif known and known.record.get("key") == key and _is_kept(course, submission, known, saved):
                 yield _line(submission, known, fresh=False)
-            elif not again and _refused(course, submission, key):
+            elif not again and refused(course, submission, key):
                 yield Graded(submission.student, submission.stem, None, refusal(course, submission.student, submission.stem))
             else:
                 waiting.append(submission)
@@ -120,7 +120,7 @@ class _Run:
         batch, self.finished, entries, marks = self.finished, [], [], []
         for submission, content, grade in batch:
             assignment = self.assignments[submission.stem]
-            key = key_of(assignment, self.seed, digest_of(content), submission.timestamp)
+            key = key_of(assignment.hash, self.seed, digest_of(content), submission.timestamp)
             if not grade.gradable:
                 _refuse(self.course, submission, key, grade.reason or "not a notebook")
             elif not grade.infrastructure_error:
@@ -129,7 +129,7 @@ class _Run:
                 entries.append(Entry(submission.student, grade, _parsed(submission.timestamp)))
         save_grades(self.gradebook, entries)
         for folder, grade in marks:
-            write_if_changed(folder / "grade.json", json.dumps(asdict(grade), indent=1) + "\n", durable=True)
+            write_if_changed(folder / MARK, json.dumps(asdict(grade), indent=1) + "\n", durable=True)
             (folder / REFUSED).unlink(missing_ok=True)
         self.kept = time.monotonic()
         return [_line(submission, grade, fresh=True) for submission, _, grade in batch]
@@ -150,30 +150,9 @@ def _is_kept(course: Course, submission: Submission, grade: Grade, saved: dict[t
     return here and course.autograded(submission.student, submission.stem).exists()
 
 
-def refusal_file(course: Course, student: str, stem: str) -> Path:
-    """Why the latest submission is not gradable; absent if it is. An earlier grade stays beside it."""
-    return course.autograded(student, stem).with_name(REFUSED)
-
-
 def _refuse(course: Course, submission: Submission, key: str, reason: str) -> None:
     text = json.dumps({"key": key, "reason": reason}) + "\n"
     write_if_changed(refusal_file(course, submission.student, submission.stem), text)
-
-
-def _refused(course: Course, submission: Submission, key: str) -> bool:
-    """Whether these very bytes were refused before."""
-    return _read_refusal(course, submission.student, submission.stem).get("key") == key
-
-
-def refusal(course: Course, student: str, stem: str) -> str | None:
-    return _read_refusal(course, student, stem).get("reason")
-
-
-def _read_refusal(course: Course, student: str, stem: str) -> dict[str, str]:
-    try:
-        return dict(json.loads(refusal_file(course, student, stem).read_text()))
-    except (OSError, ValueError):
-        return {}
 
 
 def _line(submission: Submission, grade: Grade, *, fresh: bool) -> Graded:
@@ -182,20 +161,6 @@ def _line(submission: Submission, grade: Grade, *, fresh: bool) -> Graded:
     if grade.infrastructure_error:
         return Graded(submission.student, submission.stem, None, "the grader failed, not the learner; run the command again", fresh)
     return Graded(submission.student, submission.stem, grade, "; ".join(grade.problems) or None, fresh)
-
-
-def key_of(assignment: Assignment, seed: int, digest: str, timestamp: str | None) -> str:
-    """What a grade depends on: the same key, the same grade."""
-    return f"{digest}:{assignment.hash}:{seed}:{timestamp or ''}"
-
-
-def earlier_grade(course: Course, student: str, stem: str) -> Grade | None:
-    """The grade that an earlier run kept whole, or None."""
-    path = course.autograded(student, stem).with_name("grade.json")
-    try:
-        return grade_from_plain(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
 
 
 def _parsed(timestamp: str | None) -> str | None:

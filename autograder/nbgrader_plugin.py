@@ -26,6 +26,7 @@ from nbgrader.utils import ignore_patterns, is_grade
 from autograder.autograded import error_output, graded_notebook, sanitised
 from autograder.checks import SEED_VARIABLE, CheckFailed
 from autograder.course import Course, CourseError
+from autograder.kept import MARK, key_of
 from autograder.master import Assignment, read_master
 from autograder.release import built_master, text_of, write_if_changed
 from autograder.results import Grade
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from autograder.engine import Engine
 
 HIDDEN_NOTE = "# Hidden tests ran here."
-MARKER = "grade.json"
 REMOVED = "(This output repeated part of a hidden test and was removed.)"
 SHORTEST_SECRET = 12
 
@@ -64,8 +64,6 @@ class GradeWithEngine(NbGraderPreprocessor):
     """Autograde with the course's engine: answers the graded notebook, whose outputs nbgrader turns into marks."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        from autograder.grade import key_of  # here, as it brings the engine, which other commands do without
-
         course, (stem, student) = Course(Path.cwd()), (resources["nbgrader"][k] for k in ("assignment", "student"))
         if not course.master(stem).exists():
             raise CourseError(f"no master {course.master(stem)}; write one, or set AUTOGRADER_EXECUTOR=nbgrader")
@@ -79,8 +77,8 @@ class GradeWithEngine(NbGraderPreprocessor):
             raise CourseError(f"{student}, {stem}: not gradable: {grade.reason}")
         for problem in grade.problems:
             self.log.warning("%s, %s: %s", student, stem, problem)
-        grade.record["key"] = key_of(assignment, seed, digest_of(content), submission.timestamp)
-        write_if_changed(course.autograded(student, stem).with_name(MARKER), json.dumps(asdict(grade), indent=1) + "\n")
+        grade.record["key"] = key_of(assignment.hash, seed, digest_of(content), submission.timestamp)
+        write_if_changed(course.autograded(student, stem).with_name(MARK), json.dumps(asdict(grade), indent=1) + "\n")
         return graded_notebook(assignment, content, grade), resources
 
 
@@ -89,7 +87,7 @@ class HideTests(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         course, (stem, student) = Course(Path.cwd()), (resources["nbgrader"][k] for k in ("assignment", "student"))
-        path, by_engine = course.master(stem), course.autograded(student, stem).with_name(MARKER).exists()
+        path, by_engine = course.master(stem), course.autograded(student, stem).with_name(MARK).exists()
         original = read_master(path).notebook if path.exists() else nb
         secrets = hidden_lines(original)
         trusted = {cell.source for cell in original.cells} if path.exists() else set()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.course import Course
-from autograder.grade import earlier_grade, refusal
 from autograder.gradebook import open_gradebook
+from autograder.kept import earlier_grade, refusal
 from autograder.master import read_master
 from autograder.release import write_if_changed
 from autograder.submissions import find_submissions

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from autograder.course import Course
 from autograder.engine.engine import environment_hash
-from autograder.grade import Driver, earlier_grade
+from autograder.grade import Driver
 from autograder.gradebook import Scores, open_gradebook, saved_scores, scores_of
+from autograder.kept import earlier_grade
 from autograder.master import Assignment, read_master
 from autograder.results import Grade
 from autograder.submissions import Submission, digest_of, find_submissions

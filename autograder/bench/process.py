@@ -38,32 +38,69 @@ def run(command: Sequence[str], folder: Path, *, watch_memory: bool = False, **e
         process = subprocess.Popen(
             command, cwd=folder, env=clean | {"HOME": str(home)} | environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
-        peak = _Peak(process.pid) if watch_memory else None
+        watch = _Watch(process.pid, watch_memory)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - started
+        watch.stop()
         if process.returncode:
             said.seek(0)
             raise CourseError(f"{' '.join(command[:4])} … failed:\n{said.read()[-2000:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak.stop() if peak else 0)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime + sum(watch.sandboxed.values()), watch.highest)
 
 
-class _Peak:
-    """Watches the sum of a process tree's memory from a thread."""
+class _Watch:
+    """Watches a process tree from a thread: the largest sum of its memory, and the time of what is hidden in sandboxes.
 
-    def __init__(self, root: int) -> None:
-        self.root, self.highest, self.ended = root, 0, threading.Event()
+    bubblewrap does not wait for the process that it starts, so the time of a sandboxed zygote and all its forks is missing from what
+    the system says about the command. It is read while the zygote runs.
+    """
+
+    def __init__(self, root: int, watch_memory: bool) -> None:
+        self.root, self.watch_memory, self.ended = root, watch_memory, threading.Event()
+        self.highest, self.sandboxed = 0, dict[int, float]()
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 
     def _watch(self) -> None:
         while not self.ended.wait(SAMPLE_SECONDS):
-            self.highest = max(self.highest, sum(memory(pid) for pid in family(self.root)))
+            pids = family(self.root)
+            if self.watch_memory:
+                self.highest = max(self.highest, sum(memory(pid) for pid in pids))
+            for pid in pids:
+                if _is_sandboxed_zygote(pid):
+                    self.sandboxed[pid] = max(seconds_of(pid), self.sandboxed.get(pid, 0.0))
 
-    def stop(self) -> int:
+    def stop(self) -> None:
         self.ended.set()
         self.thread.join()
-        return self.highest
+
+
+def _is_sandboxed_zygote(pid: int) -> bool:
+    """Whether a process is a zygote that bubblewrap started, and not one of its forks."""
+    fields, command = _stat(pid), _command(pid)
+    return bool(fields) and b"autograder.engine.zygote" in command and b"bwrap" not in command and b"bwrap" in _command(int(fields[1]))
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _stat(pid: int) -> list[str]:
+    """What follows the name in /proc/PID/stat: state, parent, …; nothing if the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def seconds_of(pid: int) -> float:
+    """Processor seconds of a process and of all descendants it has waited for."""
+    fields = _stat(pid)
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def memory_kind() -> str:
@@ -88,10 +125,9 @@ def family(root: int) -> list[int]:
     parents: dict[int, int] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            try:
-                parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, ValueError, IndexError):
-                continue
+            fields = _stat(int(entry))
+            if fields:
+                parents[int(entry)] = int(fields[1])
     found, fresh = {root}, {root}
     while fresh:
         fresh = {pid for pid, parent in parents.items() if parent in fresh} - found

@@ -2,6 +2,11 @@
 
 import importlib
 import pkgutil
+import sys
+
+# jsonschema, which reads notebooks for nbformat, builds a parser for internationalised addresses if it finds this package: half of
+# the time that any command takes to start, for a check that no notebook's schema asks for.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 try:
     from autograder.cli.app import main

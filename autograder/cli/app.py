@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import wraps
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial, wraps
 from typing import Any
 
 import click
@@ -19,6 +19,7 @@ from autograder.engine.sandbox import SandboxTooWeak
 from autograder.master import MasterError
 
 console = Console()
+STOPPED = "Stopped; what was finished is kept. The same command goes on from there."
 
 
 class Verb(click.Command):
@@ -30,7 +31,7 @@ class Verb(click.Command):
         except (CourseError, MasterError, CatalogueError, SandboxTooWeak, InfrastructureError) as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            console.print("Stopped; what was finished is kept. The same command goes on from there.")
+            console.print(STOPPED)
             ctx.exit(130)
 
 
@@ -74,11 +75,16 @@ def grade_all(
     seed: int = 0,
 ) -> tuple[int, int]:
     """Grade under a progress bar; how many were graded now, and how many there are."""
-    from autograder.grade import grade_class
+    from autograder.kept import anything_new
 
     fresh = total = 0
-    with progress_bar() as bar:
+    with ExitStack() as stack, progress_bar() as bar:
         progress = bar_updater(bar, "grading")
+        if again or anything_new(course, stems, student, seed):  # it starts while what grading needs besides is loaded
+            running = stack.enter_context(driver())
+            driver = partial(nullcontext, running)
+        from autograder.grade import grade_class
+
         for line in grade_class(course, driver, stems, student=student, again=again, seed=seed, progress=progress):
             fresh, total = fresh + line.fresh, total + 1
     return fresh, total

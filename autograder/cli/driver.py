@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import click
 
+from autograder.cli.app import STOPPED, console
 from autograder.course import CourseError
 
 
@@ -33,12 +36,30 @@ class Where:
 
         if self.scheduler is None:
             assert self.workers is not None
-            return local_cluster(self.workers)
+            return _left_at_once(local_cluster(self.workers))
         if authority and certificate and key:
-            return cluster_at(self.scheduler, Certificates(authority, certificate, key))
+            return _left_at_once(cluster_at(self.scheduler, Certificates(authority, certificate, key)))
         if any(self.tls):
             raise CourseError("--tls-ca, --tls-cert and --tls-key go together; give all three")
-        return cluster_at(self.scheduler)
+        return _left_at_once(cluster_at(self.scheduler))
+
+
+@contextmanager
+def _left_at_once(driver: AbstractContextManager[Any]) -> Iterator[Any]:
+    """While a cluster grades, Ctrl-C ends this process on the spot: to part from its workers in order can take minutes, and nothing
+    is lost by it, as a run may be killed at any moment. A local cluster's workers end when they see that this process is gone."""
+
+    def leave(_signal: int, _frame: Any) -> None:
+        console.show_cursor(True)
+        console.print(STOPPED)
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        with driver as running:
+            yield running
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def where_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.engine import sandbox
 from autograder.engine.diagnosis import Observation
 from autograder.engine.feedback import cell_outcomes, task_grades
-from autograder.engine.host import InfrastructureError, ZygoteHost
+from autograder.engine.host import InfrastructureError, NotStarted, ZygoteHost
 from autograder.engine.intake import NotGradable, read_submission
 from autograder.engine.limits import Limits
 from autograder.engine.misconceptions import Misconceptions
@@ -46,7 +46,7 @@ class Engine:
         self.explains, self.misconceptions = explains, Misconceptions(self.observe, environment_hash())
 
     def __enter__(self) -> Engine:
-        self._host.start()
+        self._host.launch()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -138,6 +138,8 @@ class Engine:
                 grade.cells = cell_outcomes(plan, session, grade.tasks)
                 break
             except InfrastructureError as error:
+                if isinstance(error, NotStarted) and attempt == ATTEMPTS:
+                    raise
                 if attempt == ATTEMPTS or self._abandoned:
                     grade.tasks = [
                         TaskGrade(t.name, t.test_id, 0.0, t.points, "infrastructure", message=f"the grader failed: {error}") for t in chosen
@@ -147,10 +149,12 @@ class Engine:
         return grade
 
     def _revive(self) -> None:
+        """Have a zygote that is ready, whatever became of the last one."""
         with self._host.lock:
             if not self._host.alive() and not self._abandoned:
                 self._host.stop()
-                self._host.start()
+                self._host.launch()
+            self._host.ready()
 
     def _record(self, assignment: Assignment, digest: str) -> dict[str, Any]:
         return {

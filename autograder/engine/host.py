@@ -30,10 +30,27 @@ class InfrastructureError(RuntimeError):
     """The grader's own machinery failed; nobody's grade may suffer from it."""
 
 
-class Child:
-    """A fork of the zygote and the channel to it."""
+class NotStarted(InfrastructureError):
+    """There is no zygote to grade with at all; the text says what it said."""
 
-    def __init__(self, pid: int, channel: Channel, zygote: int) -> None:
+
+class Control:
+    """A line to a zygote: one order at a time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.channel, self.lock = Channel(sock), threading.Lock()
+
+    def ask(self, order: dict[str, Any], pass_on: socket.socket | None = None) -> dict[str, Any]:
+        self.channel.send(PLAIN.dumps(order))
+        if pass_on is not None:
+            send_fds(self.channel.sock, [pass_on.fileno()])
+        return dict(PLAIN.loads(self.channel.receive()))
+
+
+class Child:
+    """A fork of a zygote and the channel to it."""
+
+    def __init__(self, pid: int, channel: Channel, zygote: Control) -> None:
         self.pid, self.channel, self.zygote = pid, channel, zygote
 
     def order(self, **fields: Any) -> None:
@@ -59,21 +76,21 @@ class Child:
 
 
 class ZygoteHost:
-    """Starts the zygote, and starts it again should it die."""
+    """Starts the zygote and its branches, and starts them again should one die."""
 
     def __init__(self, level: str, limits: Limits) -> None:
         self.level, self.limits = level, limits
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
-        self.channel: Channel | None = None
-        self.started = 0  # how often: a fork belongs to the zygote it came from
+        self.control: Control | None = None
+        self.branches: dict[frozenset[str], Control] = {}  # zygotes with more libraries, forked from the first
         self.lost = False
+        self.waiting = False
 
-    def start(self) -> None:
-        """Start the zygote and wait until it has imported everything."""
+    def launch(self) -> None:
+        """Start the zygote. It takes seconds to import everything; `ready` waits for that."""
         ours, theirs = socket.socketpair()
         arguments = ["-m", "autograder.engine.zygote", str(theirs.fileno()), self.level, json.dumps(asdict(self.limits))]
-        self.started += 1
         self.lost = False
         self.process = _STARTER.submit(
             subprocess.Popen,
@@ -87,16 +104,33 @@ class ZygoteHost:
             start_new_session=True,  # Ctrl-C is for the command, which ends the zygote in its own way
         ).result()
         theirs.close()
-        self.channel = Channel(ours)
-        ours.settimeout(START_SECONDS)
+        self.control = Control(ours)
+        self.branches = {frozenset(): self.control}
+        self.waiting = True
+
+    def ready(self) -> None:
+        """Wait until the zygote has imported everything.
+
+        Raises:
+            NotStarted: if it did not start; the text holds what it said.
+        """
+        if not self.waiting:
+            return
+        assert self.process is not None
+        assert self.control is not None
+        channel = self.control.channel
+        channel.sock.settimeout(START_SECONDS)
         try:
-            PLAIN.loads(self.channel.receive())
+            PLAIN.loads(channel.receive())
         except (Closed, TimeoutError) as error:
             self.process.kill()
+            self.lost = True
             said = (self.process.stderr.read() if self.process.stderr else b"").decode(errors="replace")
-            raise InfrastructureError(f"the zygote did not start:\n{said[-2000:]}") from error
+            raise NotStarted(f"the zygote did not start:\n{said[-2000:]}") from error
+        finally:
+            self.waiting = False
         threading.Thread(target=self._drain, args=(self.process,), daemon=True).start()
-        ours.settimeout(30.0)
+        channel.sock.settimeout(30.0)
 
     @staticmethod
     def _drain(process: subprocess.Popen[bytes]) -> None:
@@ -106,11 +140,11 @@ class ZygoteHost:
                 while os.read(process.stderr.fileno(), 65536):
                     pass
 
-    def fork(self, kind: str, seed: int) -> Child:
-        """A fresh process for a submission."""
+    def fork(self, kind: str, seed: int, libraries: frozenset[str] = frozenset()) -> Child:
+        """A fresh process for a submission, with these libraries imported."""
         ours, theirs = socket.socketpair()
-        with self.lock:
-            answer, zygote = self._ask({"op": "fork", "kind": kind, "seed": seed}, theirs), self.started
+        zygote = self._zygote(libraries)
+        answer = self._ask(zygote, {"op": "fork", "kind": kind, "seed": seed}, theirs)
         theirs.close()
         if "error" in answer:
             raise InfrastructureError(f"no process could be started: {answer['error']}")
@@ -120,20 +154,35 @@ class ZygoteHost:
     def end(self, child: Child, wait: bool = True) -> dict[str, Any]:
         """Kill a fork and everything it started; if `wait`, say why it had ended."""
         child.channel.close()
-        with self.lock:
-            if child.zygote != self.started:
-                raise InfrastructureError("the zygote died, and its forks with it")
-            return self._ask({"op": "end", "pid": child.pid, "wait": wait})
+        if child.zygote not in list(self.branches.values()):
+            raise InfrastructureError("the zygote died, and its forks with it")
+        return self._ask(child.zygote, {"op": "end", "pid": child.pid, "wait": wait})
 
-    def _ask(self, order: dict[str, Any], pass_on: socket.socket | None = None) -> dict[str, Any]:
-        if self.channel is None:
-            raise InfrastructureError("the engine is not started")
+    def _zygote(self, libraries: frozenset[str]) -> Control:
+        """The zygote that has these libraries, branched off if there is none yet."""
+        with self.lock:
+            if self.control is None:
+                raise InfrastructureError("the engine is not started")
+            if libraries not in self.branches:
+                ours, theirs = socket.socketpair()
+                self._ask(self.control, {"op": "branch", "modules": sorted(libraries)}, theirs)
+                theirs.close()
+                ours.settimeout(START_SECONDS)
+                branch = Control(ours)
+                try:
+                    PLAIN.loads(branch.channel.receive())
+                except (Closed, OSError) as error:
+                    self.lost = True
+                    raise InfrastructureError(f"no zygote with {', '.join(sorted(libraries))}") from error
+                ours.settimeout(30.0)
+                self.branches[libraries] = branch
+            return self.branches[libraries]
+
+    def _ask(self, zygote: Control, order: dict[str, Any], pass_on: socket.socket | None = None) -> dict[str, Any]:
         try:
-            self.channel.send(PLAIN.dumps(order))
-            if pass_on is not None:
-                send_fds(self.channel.sock, [pass_on.fileno()])
-            return dict(PLAIN.loads(self.channel.receive()))
-        except (Closed, OSError, TimeoutError) as error:
+            with zygote.lock:
+                return zygote.ask(order, pass_on)
+        except (Closed, OSError) as error:
             self.lost = True
             raise InfrastructureError("the zygote is gone") from error
 
@@ -146,14 +195,15 @@ class ZygoteHost:
             self.process.kill()
 
     def stop(self) -> None:
-        if self.channel is not None:
-            self.channel.close()
+        for zygote in self.branches.values():
+            zygote.channel.close()
+        self.branches = {}
         if self.process is not None:
             try:
-                self.process.wait(2.0)
+                self.process.wait(0.0 if self.waiting else 2.0)  # one that is still importing does not notice
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
             if self.process.stderr is not None:
                 self.process.stderr.close()
-        self.process = self.channel = None
+        self.process = self.control = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from autograder.engine.intake import SubmittedCell
+from autograder.engine.libraries import imported, wanted
 from autograder.parsing import parse
 
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -30,6 +31,7 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
+    libraries: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Blueprint:
     tests: dict[str, TestCell]
     identities: dict[str, str]
     released: dict[str, str]
+    libraries: frozenset[str] = frozenset()
 
 
 def blueprint(assignment: Any) -> Blueprint:
@@ -75,7 +78,7 @@ def blueprint(assignment: Any) -> Blueprint:
             cells.append(Step("given", name, name, source))
         if grade_id is not None:
             released[grade_id] = without_hidden(source)
-    return Blueprint(cells, expects, test_cells, identities, released)
+    return Blueprint(cells, expects, test_cells, identities, released, imported(step.source for step in cells))
 
 
 def plan_sources(print_: Blueprint, sources: Mapping[str, str]) -> Plan:
@@ -88,6 +91,7 @@ def plan_sources(print_: Blueprint, sources: Mapping[str, str]) -> Plan:
             plan.steps.append(Step("solution", cell.grade_id, cell.grade_id, sources[cell.grade_id]))
         else:
             plan.missing.add(cell.grade_id)
+    plan.libraries = wanted(print_.libraries, sources.values())
     return plan
 
 
@@ -117,6 +121,7 @@ def plan_submission(print_: Blueprint, cells: list[SubmittedCell]) -> Plan:
         else:
             plan.steps.append(step)
         plan.steps += extras.pop(step.grade_id, [])
+    plan.libraries = wanted(print_.libraries, (step.source for step in plan.steps if step.kind in ("solution", "extra")))
     plan.problems += _altered(print_, found)
     order = [name for name in found if name in solutions]
     if order != [c.grade_id for c in print_.cells if c.grade_id in order]:

@@ -40,8 +40,8 @@ class Session:
 
     def __enter__(self) -> Session:
         self.deadline = time.monotonic() + self.limits.seconds
-        self.learner = self.host.fork("learner", 0)
-        self.tester = self.host.fork("test", self.seed)
+        self.learner = self.host.fork("learner", 0, self.plan.libraries)
+        self.tester = self.host.fork("test", self.seed, self.plan.libraries)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -126,7 +126,7 @@ class Session:
         """A new learner's process with all that ran before, or False when that has been tried too often."""
         while self.restarts < self.limits.restarts and self._left(1.0) > 0:
             self.restarts += 1
-            self.learner = self.host.fork("learner", 0)
+            self.learner = self.host.fork("learner", 0, self.plan.libraries)
             for step in list(self.done):
                 try:
                     self._run_cell(self.learner, step)
@@ -161,7 +161,7 @@ class Session:
     def _new_tester(self) -> None:
         if self.tester is not None:
             self.host.end(self.tester)
-        self.tester = self.host.fork("test", self.seed)
+        self.tester = self.host.fork("test", self.seed, self.plan.libraries)
         for order in self.prepared:
             self.tester.order(**order)
 

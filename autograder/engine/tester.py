@@ -8,15 +8,11 @@ from __future__ import annotations
 import contextlib
 import linecache
 import os
-import random
 import socket
 import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
-
-import numpy as np
-import torch
 
 from autograder.checks import CheckFailed
 from autograder.engine.cells import Capture, Shell, defined
@@ -24,6 +20,7 @@ from autograder.engine.codec_plain import PLAIN
 from autograder.engine.observe import Observer
 from autograder.engine.remote import Remote, RemoteMethod
 from autograder.engine.rpc import Peer
+from autograder.engine.seeds import reseed
 from autograder.engine.verdict import Rules, judge
 from autograder.engine.wire import Channel, Closed, receive_fds
 
@@ -184,12 +181,6 @@ def _never_failing(check: Callable[..., None]) -> Callable[..., None]:
             check(*args, **kwargs)
 
     return lenient
-
-
-def reseed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 def main(control: int, output: int, seed: int) -> None:

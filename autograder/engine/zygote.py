@@ -10,72 +10,51 @@ import contextlib
 import gc
 import json
 import os
-import random
 import select
 import signal
 import socket
 import sys
+import threading  # noqa: F401 - before `warm_up`, which see
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from autograder.engine import namespaces
 from autograder.engine.codec_plain import PLAIN
+from autograder.engine.libraries import ALWAYS
 from autograder.engine.limits import Limits
 from autograder.engine.wire import Channel, Closed, receive_fds
 
 WATCH_SECONDS = 0.1
 CROWD, POLITE = 4, 10  # processes and threads at full priority; the nice value of more (at 19 they would take too long to die)
-MODULES = [
-    "numpy",
-    "numpy.testing",
-    "numpy.linalg",
-    "scipy.special",
-    "scipy.stats",
-    "scipy.optimize",
-    "sklearn.datasets",
-    "sklearn.linear_model",
-    "sklearn.metrics",
-    "matplotlib.pyplot",
-    "torch",
-    "torch.nn.functional",
-    "torch.optim",
-    "torch.utils.data",
-    "dataclasses",
-    "enum",
-    "typing",
-    "collections",
-    "itertools",
-    "functools",
-    "math",
-    "copy",
-    "time",
-    "warnings",
-    "IPython.core.inputtransformer2",
-    "autograder.checks",
-]
 
 
 def warm_up() -> None:
     """Import and touch what assignments use, so that no fork pays for it. One thread: a second one would not survive a fork."""
-    import importlib
-
+    # Libraries ask to be called in each fork: to reseed (which is done here anyway), to make locks anew (nobody holds one). Being
+    # called costs a third of the whole fork, as each writes to pages that were shared. `threading`, which needs it, is loaded before.
+    register, os.register_at_fork = os.register_at_fork, lambda **hooks: None
     import torch
 
     torch.set_num_threads(1)
-    import matplotlib
-
-    matplotlib.use("Agg")
-    for name in MODULES:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    load(ALWAYS)
     weight = torch.ones(2, 2, requires_grad=True)
     optimizer = torch.optim.Adam([weight])
     torch.nn.functional.cross_entropy(torch.nn.Linear(2, 2)(weight), torch.tensor([0, 1])).backward()
     optimizer.step()
-    from autograder.engine import learner, tester  # noqa: F401
+    from autograder.engine import learner, seeds, tester  # noqa: F401
 
+    os.register_at_fork = register
     gc.collect()
     gc.freeze()
+
+
+def load(modules: Iterable[str]) -> None:
+    import importlib
+
+    for name in modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 class Zygote:
@@ -100,13 +79,15 @@ class Zygote:
             order = PLAIN.loads(self.channel.receive())
             answer: dict[str, Any]
             try:
-                answer = self.fork(order) if order["op"] == "fork" else self.end(order["pid"], order["wait"])
+                answer = self.end(order["pid"], order["wait"]) if order["op"] == "end" else self.fork(order)
             except OSError as error:
                 answer = {"error": str(error)}
             self.channel.send(PLAIN.dumps(answer))
 
     def fork(self, order: dict[str, Any]) -> dict[str, Any]:
         (fd,) = receive_fds(self.channel.sock, 1)
+        if order["op"] == "branch":
+            return self.branch(fd, order["modules"])
         learner = order["kind"] == "learner"
         pid = namespaces.fork_into_namespaces() if learner and self.isolated else os.fork()
         if pid == 0:
@@ -120,6 +101,26 @@ class Zygote:
                 os._exit(1)
         os.close(fd)
         self.children[pid] = _resident(pid) if learner else -1
+        return {"pid": pid}
+
+    def branch(self, fd: int, modules: list[str]) -> dict[str, Any]:
+        """A zygote that has more modules, with a channel of its own."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                namespaces.close_all_but(fd)
+                namespaces.die_with_parent()
+                channel = Channel(socket.socket(fileno=fd))
+                register, os.register_at_fork = os.register_at_fork, lambda **hooks: None  # see `warm_up`
+                load(modules)
+                os.register_at_fork = register
+                gc.collect()
+                gc.freeze()
+                channel.send(PLAIN.dumps({"ready": True}))
+                Zygote(channel, self.limits, self.isolated).run()
+            finally:
+                os._exit(0)
+        os.close(fd)
         return {"pid": pid}
 
     def become(self, fd: int, learner: bool, seed: int) -> None:
@@ -137,9 +138,10 @@ class Zygote:
             namespaces.limit_resources(self.limits)
             if self.isolated:
                 os.chdir("/tmp")
-            _reseed(0)
             from autograder.engine.learner import main as learner_main
+            from autograder.engine.seeds import reseed
 
+            reseed(0)
             learner_main(fd, self.limits.output)
         else:
             namespaces.undumpable()
@@ -196,15 +198,6 @@ def _tasks(pid: int) -> list[str]:
         return os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
-
-
-def _reseed(seed: int) -> None:
-    import numpy
-    import torch
-
-    random.seed(seed)
-    numpy.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def _resident(pid: int) -> int:

@@ -77,7 +77,7 @@ def test_what_a_command_costs_includes_its_children_and_its_failure_is_said(tmp_
 
 
 def test_a_class_survives_kills_at_random_moments(course: Course) -> None:
-    """Eight here, fifty in `autograder bench --crash 50`: nothing lost, nothing double, no traceback."""
-    result = crash(course, 8, submissions=24, targets=("command", "command", "zygote", "interrupt"))
+    """Six here, fifty in `autograder bench --crash 50`: nothing lost, nothing double, no traceback."""
+    result = crash(course, 6, submissions=24, targets=("command", "zygote", "interrupt"))
     assert result.findings == []
-    assert sum(result.kills.values()) >= 6
+    assert sum(result.kills.values()) >= 4
