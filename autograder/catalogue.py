@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from autograder.parsing import parse
+from autograder.engine.parsing import parse
 
 T = TypeVar("T")
 

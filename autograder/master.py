@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.catalogue import defined_names
-from autograder.parsing import parse
+from autograder.engine.parsing import parse
 
 GRADE_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 COURSE_KEYS = {"inplace", "attributes"}

@@ -11,6 +11,8 @@ import ast
 import re
 from collections.abc import Iterable
 
+from autograder.engine.parsing import parse
+
 ALWAYS = [
     *("numpy", "numpy.testing", "numpy.linalg", "torch", "torch.nn.functional", "torch.optim", "torch.utils.data"),
     *("dataclasses", "enum", "typing", "collections", "itertools", "functools", "math", "copy", "time", "warnings"),
@@ -31,7 +33,7 @@ def imported(sources: Iterable[str]) -> frozenset[str]:
     """The heavy modules, and those of the course itself, that a master's cells import anywhere."""
     names: set[str] = set()
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(parse(source)):
             if isinstance(node, ast.Import):
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

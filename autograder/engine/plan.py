@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from autograder.engine.intake import SubmittedCell
 from autograder.engine.libraries import imported, wanted
-from autograder.parsing import parse
+from autograder.engine.parsing import parse
 
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autograder.catalogue import CatalogueError, read_alternatives, replace_definition
-from autograder.parsing import parse
+from autograder.engine.parsing import parse
 
 FILE = '''
 import functools
