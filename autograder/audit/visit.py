@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request, Response
 
 KINDS = ("document", "stylesheet", "script", "image", "font", "other")
+PATIENCE = 120_000  # ms: a busy machine is slow, which is no fault of a page
 GRAVE = ("serious", "critical")
 SHIFTS = """
 window.courseShift = 0;
@@ -103,6 +104,7 @@ def visit(browser: Browser, address: str, page: str, theme: str = "light") -> Vi
     """
     width, height = PHONE if theme == "light" else DESK
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light")
+    context.set_default_timeout(PATIENCE)
     tab = context.new_page()
     problems: list[str] = []
     loaded: list[Response] = []

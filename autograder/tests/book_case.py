@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from autograder.audit import browser as chrome
 from autograder.book import build_book
@@ -17,6 +17,7 @@ from autograder.course import Course
 COURSE = Course.find(Path(__file__))
 CHAPTERS = [chapter for chapter in COURSE.chapters if chapter.stem in COURSE.stems]
 STEMS = [chapter.stem for chapter in CHAPTERS]
+PATIENCE = 60_000  # ms: a busy machine is slow, which is no fault of a page
 pages = chrome.pages
 
 
@@ -29,6 +30,7 @@ def site() -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
     with chrome.chromium() as browser:
         yield browser
 
@@ -38,6 +40,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page in a fresh profile that fails the test on console errors and on any request that leaves the site."""
     problems: list[str] = []
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))

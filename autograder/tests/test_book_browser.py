@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from autograder.audit.server import serving
 from autograder.tests import book_case
-from autograder.tests.book_case import STEMS, chapter_page, open_page, pages
+from autograder.tests.book_case import PATIENCE, STEMS, chapter_page, open_page, pages
 
 site, browser, page = book_case.site, book_case.browser, book_case.page
 
@@ -115,11 +115,12 @@ def test_wide_code_scrolls_by_keyboard(site: Path, page: Page) -> None:
 def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, browser: Browser, words: str, title: str) -> None:
     with serving(site) as address:
         context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(address + chapter_page(site, STEMS[0]).relative_to(site).as_posix())
         page.keyboard.press("/")
         page.keyboard.type(words)
-        expect(page.locator(".search-results")).to_have_attribute("data-words", words.replace(".", " "), timeout=60_000)
+        expect(page.locator(".search-results")).to_have_attribute("data-words", words.replace(".", " "))
         results = page.locator(".search-results a")
         expect(results.filter(has_text=title).first).to_be_visible()
         page.keyboard.press("ArrowDown")
@@ -143,6 +144,7 @@ def test_search_in_a_folder_leads_to_the_search_page(site: Path, page: Page) -> 
 def test_an_address_that_leads_nowhere_shows_the_way_back(site: Path, browser: Browser) -> None:
     with serving(site) as address:
         context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         response = page.goto(address + "book/no/such/page.html")
         assert response is not None

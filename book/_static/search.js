@@ -8,6 +8,7 @@
   const served = location.protocol !== "file:"; // a folder can't be asked: then the form leads to Sphinx's own search page
   const SHOWN = 12;
   let engine;
+  let asked = 0;
 
   async function start() {
     const pagefind = await import(new URL("_static/pagefind/pagefind.js", root));
@@ -37,6 +38,7 @@
   }
 
   async function search() {
+    const turn = ++asked;
     const words = input.value.replace(/[^\p{L}\p{N}_\s-]+/gu, " ").trim(); // as the index has them: torch.no_grad is two words
     if (!words) {
       list.replaceChildren();
@@ -46,6 +48,7 @@
     const answer = await (await engine).debouncedSearch(words, {}, 80);
     if (!answer) return; // more was typed meanwhile
     const found = await Promise.all(answer.results.slice(0, SHOWN).map((result) => result.data()));
+    if (turn !== asked) return; // a slow answer must not replace that of a later question
     list.replaceChildren(...found.map(row));
     list.dataset.words = words;
     const count = answer.results.length;
