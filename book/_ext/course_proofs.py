@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -61,7 +62,17 @@ def kill_tasks(app: Sphinx, docname: str, certificates: list[Certificate]) -> st
 def _task(task: TaskRecord) -> list[str]:
     seen = sum(wrong.visible for wrong in task.wrongs)
     counts = [len(task.wrongs), seen, task.variants, task.mutants, task.killed, task.equivalents]
-    return [f"<code>{html.escape(task.name)}</code>", *map(str, counts), _ratio(task.legitimate), _ratio(task.mildest)]
+    return [_name(task.name), *map(str, counts), _ratio(task.legitimate), _ratio(task.mildest)]
+
+
+def _name(name: str) -> str:
+    """A name in code, which may break after an underscore."""
+    return f"<code>{html.escape(name).replace('_', '_<wbr>')}</code>"
+
+
+def _marked(text: str) -> str:
+    """Text whose backquotes mark code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text.strip()))
 
 
 def _ratio(value: float | None) -> str:
@@ -76,7 +87,7 @@ def kill_operators(app: Sphinx, docname: str, certificates: list[Certificate]) -
     made: Counter[str] = sum((c.operators() for c in certificates), Counter())
     alive: Counter[str] = sum((c.operators("survivors") for c in certificates), Counter())
     rows = [
-        [name, html.escape((operator.__doc__ or "").strip()), str(made[name]), str(made[name] - alive[name]), str(alive[name])]
+        [name, _marked(operator.__doc__ or ""), str(made[name]), str(made[name] - alive[name]), str(alive[name])]
         for name, operator in OPERATORS.items()
         if made[name]
     ]
@@ -90,7 +101,7 @@ def misconceptions(app: Sphinx, docname: str, certificates: list[Certificate]) -
     for certificate in certificates:
         rows = [
             [
-                f"<code>{html.escape(task.name)}</code>",
+                _name(task.name),
                 html.escape(wrong.name.replace("_", " ")),
                 html.escape(wrong.misconception),
                 "visible test" if wrong.visible else "hidden test",
