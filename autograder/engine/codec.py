@@ -120,6 +120,7 @@ class Decoder:
         self.data = memoryview(payload)
         self.position = 0
         self.objects: list[Any] = []
+        self.leaves: dict[int, tuple[int, int]] = {}  # number -> where in the frame its bytes stand
         self.depth = 0
 
     def value(self) -> Any:
@@ -162,7 +163,9 @@ class Decoder:
     def text(self) -> str:
         return str(self.take(self.u32()), "utf-8", "surrogatepass")
 
-    def note(self, value: Any) -> Any:
-        """Number a mutable value, in step with `Encoder.mutable`."""
+    def note(self, value: Any, start: int | None = None) -> Any:
+        """Number a mutable value, in step with `Encoder.mutable`. `start` is given where it holds no others: where its bytes begin."""
+        if start is not None:
+            self.leaves[len(self.objects)] = (start, self.position)
         self.objects.append(value)
         return value

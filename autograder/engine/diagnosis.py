@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.engine.observe import Summary
-
+Summary = tuple[Any, ...]  # a value as nested tuples of plain data
 Observation = Sequence[tuple[str, Summary, Summary]]
 
 Tolerance = tuple[float, float]  # relative and absolute

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.engine.diagnosis import Summary
+
 KEPT = 64  # numbers of an array, spread evenly over it
 ITEMS = 8  # of a sequence or a dict
 DEPTH = 4
 SECONDS = 3.0  # an observation ends after so long: what was seen until then tells enough
 MOST = 400
 LEAVES = 200_000  # of all summaries together: a result can be built to make them huge
-
-Summary = tuple[Any, ...]
-
 
 class Enough(BaseException):
     """The observation has lasted long enough."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -36,9 +37,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class TestCell:
-    """All that the tests' process needs to know about a test cell."""
+    """All that the tests' process needs to know about a test cell. `code` is the source, compiled (`marshal`)."""
 
     source: str
+    code: bytes
     hidden: list[tuple[int, int]]
     uses: list[str]
     rules: dict[str, Any]
@@ -73,7 +75,8 @@ def blueprint(assignment: Any) -> Blueprint:
             expects[name] = _expected(source)
         elif grade_id in tests:
             cells.append(Step("test", name, name, source))
-            test_cells[name] = TestCell(source, _hidden_lines(source), sorted(_names(source)), _rules(assignment, tests[name]))
+            code = marshal.dumps(compile(parse(source), f"<{name}>", "exec"))
+            test_cells[name] = TestCell(source, code, _hidden_lines(source), sorted(_names(source)), _rules(assignment, tests[name]))
         elif cell.metadata.get("nbgrader", {}).get("locked"):
             cells.append(Step("given", name, name, source))
         if grade_id is not None:

@@ -7,6 +7,7 @@ callbacks work. `Peer` is symmetric; what each end permits is in its subclasses 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +23,26 @@ from autograder.engine.wire import Channel, Closed, FrameTooLarge
 MAX_NESTED_CALLS = 40
 MAX_MESSAGE = 2000
 MAX_NAME = 100
+
+
+@dataclass
+class _Retained:
+    """The caller's copies of the arguments that an object of the other end keeps, and by which call and parameter each was passed.
+
+    `sent` is what they held when the other end was last told, None if what it has may be something else by now.
+    """
+
+    table: list[Any]
+    labels: list[tuple[Any, str]]
+    sent: tuple[bytes | None, ...] | None = None
+
+
+@dataclass
+class _Held:
+    """The other end's copies. `seen` is what they held after the last call."""
+
+    table: list[Any]
+    seen: list[bytes | None]
 
 
 class LearnerGone(BaseException):
@@ -43,8 +64,8 @@ class Peer:
         self.counter = 0
         # Objects of the other end (by number) may keep the arguments they were made with: an optimizer its parameters.
         # Here are this end's copies, and the call and parameter by which each was passed. The other end has its own in `held`.
-        self.retained: dict[int, tuple[list[Any], list[tuple[Any, str]]]] = {}
-        self.held: dict[int, list[Any]] = {}
+        self.retained: dict[int, _Retained] = {}
+        self.held: dict[int, _Held] = {}
         self.releases: list[int] = []
         self.depth = 0
 
@@ -89,13 +110,14 @@ class Peer:
     def request(self, op: str, target: Remote | int, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the other end and wait for its answer, serving its calls meanwhile."""
         address = target if isinstance(target, int) else object.__getattribute__(target, "_target")
-        kept, labels = self.retained.get(address, ([], [])) if isinstance(address, int) else ([], [])
+        retained = self.retained.get(address) if isinstance(address, int) else None
+        kept, labels = (retained.table, retained.labels) if retained else ([], [])
         table = list(kept)
         crossing = Crossing(self)
         encoder = Encoder(self.codec, {id(item): n for n, item in enumerate(table)}, crossing)
         releases, self.releases = self.releases, []
         encoder.value((op, address, name, torch.is_grad_enabled(), tuple(releases)))
-        encoder.value(tuple(changes.contents(self.codec, table, crossing)))
+        encoder.value(self._told(retained, crossing) if retained else None)
         spans = self._arguments(encoder, args, kwargs, len(table))
         table += encoder.objects
         inputs = differentiable(table)
@@ -108,6 +130,13 @@ class Peer:
         label = (target, name) if isinstance(target, Remote) else (None, name)
         labels = labels + [(label, self.parameter(label, _argument(spans, n))) for n in range(len(kept), len(table))]
         return self._answer((op, name) == ("op", "next"), frame, table, inputs, labels)
+
+    def _told(self, retained: _Retained, crossing: Crossing) -> tuple[bytes | None, ...] | None:
+        """What to say of the arguments that the other end keeps: nothing if it knows."""
+        now = tuple(changes.contents(self.codec, retained.table, crossing))
+        news = None if now == retained.sent else now
+        retained.sent = now
+        return news
 
     def _arguments(self, encoder: Encoder, args: tuple[Any, ...], kwargs: dict[str, Any], first: int) -> list[tuple[int | str, int, int]]:
         """Write the arguments; say which numbers of the table each of them brought."""
@@ -145,9 +174,10 @@ class Peer:
         printed, changed, retain = decoder.value(), decoder.value(), decoder.value()
         if isinstance(printed, str) and printed:
             self.printed(printed)
-        self._apply(changed, table, labels, crossing)
+        if changed:
+            self._apply(changed, table, labels, crossing)
         for number in retain:
-            self.retained.setdefault(number, (table, labels))
+            self.retained.setdefault(number, _Retained(table, labels))
         if kind == b"E":
             raise self._exception(decoder.value(), ends)
         graph, tensors = decoder.value(), decoder.value()
@@ -198,6 +228,7 @@ class Peer:
         decoder = Decoder(self.codec, memoryview(frame)[1:], None, crossing)  # type: ignore[arg-type]
         table: list[Any] = []
         before: list[bytes | None] = []
+        held: _Held | None = None
         self.depth += 1
         result, error = None, None
         inputs: list[torch.Tensor] = []
@@ -207,16 +238,17 @@ class Peer:
             op, address, name, grad, releases = decoder.value()
             for number in releases:
                 self.graphs.pop(number, None)
-            table = list(self.held.get(address, [])) if isinstance(address, int) else []
-            self._sync(table, decoder.value(), crossing)
+            held = self.held.get(address) if isinstance(address, int) else None
+            table = list(held.table) if held else []
+            before = self._sync(held, decoder.value(), crossing)
             target = self._target(address)
             decoder.known = table
             positional, named = decoder.u32(), decoder.u32()
             args = [decoder.value() for _ in range(positional)]
             kwargs = {decoder.text(): decoder.value() for _ in range(named)}
+            before = before + self._received(decoder, table, crossing)
             table = table + decoder.objects
             inputs = differentiable(table)
-            before = changes.contents(self.codec, table, crossing)
             if not self.permits(op, target, name):
                 raise CodecError("this call is not allowed")
             with torch.set_grad_enabled(bool(grad)):
@@ -227,14 +259,25 @@ class Peer:
             error = caught
         finally:
             self.depth -= 1
-        changed = changes.differences(before, changes.contents(self.codec, table, Crossing(self))) if before else []
-        self._respond(table, inputs, changed, result, error)
+        after = changes.contents(self.codec, table, Crossing(self)) if before else []
+        if before and held:
+            held.seen = after[: len(held.table)]
+        self._respond(table, inputs, before, after, result, error)
 
-    def _sync(self, table: list[Any], synced: tuple[bytes | None, ...], crossing: Crossing) -> None:
-        """Bring what is kept here up to date with what the caller holds now."""
-        now = changes.contents(self.codec, table, crossing)
-        changed = [(n, new) for n, (old, new) in enumerate(zip(now, synced, strict=True)) if old != new]
-        changes.apply(self.codec, table, changed, crossing)
+    def _sync(self, held: _Held | None, told: tuple[bytes | None, ...] | None, crossing: Crossing) -> list[bytes | None]:
+        """Bring what is kept here up to date with what the caller holds now; say what that is."""
+        if held is None or told is None:
+            return held.seen if held else []
+        now = changes.contents(self.codec, held.table, crossing)
+        changed = [(n, new) for n, (old, new) in enumerate(zip(now, told, strict=True)) if old != new]
+        changes.apply(self.codec, held.table, changed, crossing)
+        return changes.contents(self.codec, held.table, crossing) if changed else now
+
+    def _received(self, decoder: Decoder, kept: list[Any], crossing: Crossing) -> list[bytes | None]:
+        """What the arguments hold as they come in: their bytes in the frame, as long as none holds another."""
+        if len(decoder.leaves) == len(decoder.objects):
+            return [bytes(decoder.data[start:end]) for start, end in decoder.leaves.values()]
+        return changes.contents(self.codec, kept + decoder.objects, crossing)[len(kept) :]
 
     def _target(self, address: Any) -> Any:
         return self.lookup(address) if isinstance(address, str) else self.exports.get(address, address)
@@ -253,7 +296,15 @@ class Peer:
             return target
         raise CodecError(f"unknown operation {op!r}")
 
-    def _respond(self, table: list[Any], inputs: list[torch.Tensor], changed: list[Any], result: Any, error: BaseException | None) -> None:
+    def _respond(
+        self,
+        table: list[Any],
+        inputs: list[torch.Tensor],
+        before: list[bytes | None],
+        after: list[bytes | None],
+        result: Any,
+        error: BaseException | None,
+    ) -> None:
         crossing = Crossing(self, reply=True)
         body = Encoder(self.codec, {id(item): n for n, item in enumerate(table)}, crossing)
         head = Encoder(self.codec, context=Crossing(self))
@@ -263,9 +314,10 @@ class Peer:
             except Exception as refused:
                 error = refused if isinstance(refused, CodecError) else CodecError(str(refused))
         retain = tuple(n for n in crossing.exported if n not in self.held) if error is None and table else ()
-        self.held |= dict.fromkeys(retain, table)
+        for number in retain:
+            self.held[number] = _Held(table, after)
         head.value(self.take_printed())
-        head.value(changed)
+        head.value(changes.differences(before, after))
         head.value(retain)
         if error is not None:
             head.value(self._describe(error))

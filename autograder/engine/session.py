@@ -179,8 +179,7 @@ class Session:
             self.learner.hand_over(theirs)
         except (Closed, TimeoutError):
             self._bury("crashed")
-        fields: dict[str, Any] = {"id": step.identity, "source": cell.source, "hidden": cell.hidden, "uses": cell.uses, "rules": cell.rules}
-        fields["observe"] = observe
+        fields: dict[str, Any] = {"id": step.identity, "observe": observe, **vars(cell)}
         try:
             self.tester.order(op="test", **fields)
             self.tester.hand_over(ours)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import enum
+import functools
 import types
 from typing import TYPE_CHECKING, Any, cast
 
@@ -40,6 +41,7 @@ class Crossing:
         self.exported: list[int] = []
 
 
+@functools.lru_cache(maxsize=2)
 def peer_codec(accept_names: bool) -> Codec:
     """The codec of one end; `accept_names` where the other end is trusted to name functions."""
     codec = array_codec()
