@@ -13,6 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.catalogue import defined_names
+from autograder.engine.limits import overrides
 from autograder.engine.parsing import parse
 
 GRADE_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -44,13 +45,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A master as read: `notebook` has answers, hidden tests and full nbgrader metadata."""
+    """A master as read: `notebook` has answers, hidden tests and full nbgrader metadata.
+
+    `limits` are the fields of `engine.limits.Limits` that its front matter sets; the others are the engine's.
+    """
 
     stem: str
     path: Path
     notebook: NotebookNode
     tasks: tuple[Task, ...]
     hash: str
+    limits: dict[str, int] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -87,9 +92,17 @@ def read_master(path: Path) -> Assignment:
 
 def parse_master(text: str, path: Path) -> Assignment:
     """A master from its text; `path` gives its stem, and where a mistake is said to be."""
-    notebook = _normalised(jupytext.reads(text, fmt="md:myst"), path)
+    raw = jupytext.reads(text, fmt="md:myst")
+    notebook = _normalised(raw, path)
     tasks = tuple(_tasks(notebook, path))
-    return Assignment(path.stem, path, notebook, tasks, hashlib.sha256(text.encode()).hexdigest())
+    return Assignment(path.stem, path, notebook, tasks, hashlib.sha256(text.encode()).hexdigest(), _limits(raw, path))
+
+
+def _limits(raw: NotebookNode, path: Path) -> dict[str, int]:
+    try:
+        return overrides(raw.metadata.get("limits", {}))
+    except ValueError as error:
+        raise MasterError(f"{path}: front matter, limits: {error}") from error
 
 
 def _normalised(raw: NotebookNode, path: Path) -> NotebookNode:

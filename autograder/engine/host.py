@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -90,7 +89,7 @@ class ZygoteHost:
     def launch(self) -> None:
         """Start the zygote. It takes seconds to import everything; `ready` waits for that."""
         ours, theirs = socket.socketpair()
-        arguments = ["-m", "autograder.engine.zygote", str(theirs.fileno()), self.level, json.dumps(asdict(self.limits))]
+        arguments = ["-m", "autograder.engine.zygote", str(theirs.fileno()), self.level]
         self.lost = False
         self.process = _STARTER.submit(
             subprocess.Popen,
@@ -140,15 +139,15 @@ class ZygoteHost:
                 while os.read(process.stderr.fileno(), 65536):
                     pass
 
-    def fork(self, kind: str, seed: int, libraries: frozenset[str] = frozenset()) -> Child:
-        """A fresh process for a submission, with these libraries imported."""
+    def fork(self, kind: str, seed: int, libraries: frozenset[str], limits: Limits) -> Child:
+        """A fresh process for a submission, with these libraries imported, under these limits."""
         ours, theirs = socket.socketpair()
         zygote = self._zygote(libraries)
-        answer = self._ask(zygote, {"op": "fork", "kind": kind, "seed": seed}, theirs)
+        answer = self._ask(zygote, {"op": "fork", "kind": kind, "seed": seed, "limits": asdict(limits)}, theirs)
         theirs.close()
         if "error" in answer:
             raise InfrastructureError(f"no process could be started: {answer['error']}")
-        largest = CONTROL_FRAME if kind == "test" else LEARNER_FRAME + 8 * self.limits.output
+        largest = CONTROL_FRAME if kind == "test" else LEARNER_FRAME + 8 * limits.output
         return Child(answer["pid"], Channel(ours, largest), zygote)
 
     def end(self, child: Child, wait: bool = True) -> dict[str, Any]:

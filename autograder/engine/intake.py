@@ -64,9 +64,9 @@ def _cell(raw: Any) -> SubmittedCell | None:
     metadata = raw.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    identity = raw.get("id")
+    kind, identity = raw.get("cell_type"), raw.get("id")
     return SubmittedCell(
-        kind=str(raw.get("cell_type")),
+        kind=kind if isinstance(kind, str) else "",
         source=writable(source),
         grade_id=grade_id if isinstance(grade_id, str) else None,
         identity=identity if isinstance(identity, str) else None,

@@ -56,6 +56,7 @@ class Blueprint:
     identities: dict[str, str]
     released: dict[str, str]
     libraries: frozenset[str] = frozenset()
+    limits: dict[str, int] = field(default_factory=dict)
 
 
 def blueprint(assignment: Any) -> Blueprint:
@@ -81,7 +82,8 @@ def blueprint(assignment: Any) -> Blueprint:
             cells.append(Step("given", name, name, source))
         if grade_id is not None:
             released[grade_id] = without_hidden(source)
-    return Blueprint(cells, expects, test_cells, identities, released, imported(step.source for step in cells))
+    libraries = imported(step.source for step in cells)
+    return Blueprint(cells, expects, test_cells, identities, released, libraries, assignment.limits)
 
 
 def plan_sources(print_: Blueprint, sources: Mapping[str, str]) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from dataclasses import replace
 from typing import Any
 
 from autograder.engine.diagnosis import Observation
@@ -27,7 +28,7 @@ class Session:
 
     def __init__(self, host: ZygoteHost, print_: Blueprint, plan: Plan, seed: int) -> None:
         self.host, self.print, self.plan, self.seed = host, print_, plan, seed
-        self.limits = host.limits
+        self.limits = replace(host.limits, **print_.limits)
         self.learner: Child | None = None
         self.tester: Child | None = None
         self.done: list[Step] = []  # what a new learner's process would have to run again
@@ -40,8 +41,8 @@ class Session:
 
     def __enter__(self) -> Session:
         self.deadline = time.monotonic() + self.limits.seconds
-        self.learner = self.host.fork("learner", 0, self.plan.libraries)
-        self.tester = self.host.fork("test", self.seed, self.plan.libraries)
+        self.learner = self.host.fork("learner", 0, self.plan.libraries, self.limits)
+        self.tester = self.host.fork("test", self.seed, self.plan.libraries, self.limits)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -126,7 +127,7 @@ class Session:
         """A new learner's process with all that ran before, or False when that has been tried too often."""
         while self.restarts < self.limits.restarts and self._left(1.0) > 0:
             self.restarts += 1
-            self.learner = self.host.fork("learner", 0, self.plan.libraries)
+            self.learner = self.host.fork("learner", 0, self.plan.libraries, self.limits)
             for step in list(self.done):
                 try:
                     self._run_cell(self.learner, step)
@@ -161,7 +162,7 @@ class Session:
     def _new_tester(self) -> None:
         if self.tester is not None:
             self.host.end(self.tester)
-        self.tester = self.host.fork("test", self.seed, self.plan.libraries)
+        self.tester = self.host.fork("test", self.seed, self.plan.libraries, self.limits)
         for order in self.prepared:
             self.tester.order(**order)
 

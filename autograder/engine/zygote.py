@@ -1,14 +1,13 @@
 """The process that imports the libraries once and is forked for every submission.
 
 It never runs a learner's or a test's code and never holds either: the grader sends those to the forks over sockets of their own.
-So one zygote serves both kinds of fork. Run as `python -m autograder.engine.zygote FD LEVEL LIMITS`.
+So one zygote serves both kinds of fork. Run as `python -m autograder.engine.zygote FD LEVEL`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import select
 import signal
@@ -60,9 +59,10 @@ def load(modules: Iterable[str]) -> None:
 class Zygote:
     """Forks on request, watches memory, and ends forks."""
 
-    def __init__(self, channel: Channel, limits: Limits, isolated: bool) -> None:
-        self.channel, self.limits, self.isolated = channel, limits, isolated
+    def __init__(self, channel: Channel, isolated: bool) -> None:
+        self.channel, self.isolated = channel, isolated
         self.children: dict[int, int] = {}  # pid -> what its resident set was at birth, 0 for tests
+        self.limits: dict[int, Limits] = {}  # of each child
         self.reasons: dict[int, str] = {}
         self.dying: set[int] = set()  # killed, and not waited for yet: taking a process with namespaces down takes milliseconds
 
@@ -88,11 +88,11 @@ class Zygote:
         (fd,) = receive_fds(self.channel.sock, 1)
         if order["op"] == "branch":
             return self.branch(fd, order["modules"])
-        learner = order["kind"] == "learner"
+        learner, limits = order["kind"] == "learner", Limits(**order["limits"])
         pid = namespaces.fork_into_namespaces() if learner and self.isolated else os.fork()
         if pid == 0:
             try:
-                self.become(fd, learner, order["seed"])
+                self.become(fd, learner, order["seed"], limits)
             except BaseException:
                 import traceback
 
@@ -100,7 +100,7 @@ class Zygote:
             finally:
                 os._exit(1)
         os.close(fd)
-        self.children[pid] = _resident(pid) if learner else -1
+        self.children[pid], self.limits[pid] = _resident(pid) if learner else -1, limits
         return {"pid": pid}
 
     def branch(self, fd: int, modules: list[str]) -> dict[str, Any]:
@@ -117,38 +117,38 @@ class Zygote:
                 gc.collect()
                 gc.freeze()
                 channel.send(PLAIN.dumps({"ready": True}))
-                Zygote(channel, self.limits, self.isolated).run()
+                Zygote(channel, self.isolated).run()
             finally:
                 os._exit(0)
         os.close(fd)
         return {"pid": pid}
 
-    def become(self, fd: int, learner: bool, seed: int) -> None:
+    def become(self, fd: int, learner: bool, seed: int, limits: Limits) -> None:
         """The life of a fork."""
         namespaces.close_all_but(fd)
         namespaces.die_with_parent()
         if learner:
             os.setsid()
             if self.isolated:
-                namespaces.enter_private_root(self.limits)
+                namespaces.enter_private_root(limits)
             null = os.open(os.devnull, os.O_RDWR)
             for standard in (0, 1, 2):
                 os.dup2(null, standard)
             os.close(null)
-            namespaces.limit_resources(self.limits)
+            namespaces.limit_resources(limits)
             if self.isolated:
                 os.chdir("/tmp")
             from autograder.engine.learner import main as learner_main
             from autograder.engine.seeds import reseed
 
             reseed(0)
-            learner_main(fd, self.limits.output)
+            learner_main(fd, limits.output)
         else:
             namespaces.undumpable()
-            namespaces.limit_memory(self.limits.memory)
+            namespaces.limit_memory(limits.memory)
             from autograder.engine.tester import main as test_main
 
-            test_main(fd, self.limits.output, seed)
+            test_main(fd, limits.output, seed)
 
     def end(self, pid: int, wait: bool) -> dict[str, Any]:
         """Kill a fork and all it started; if `wait`, say why it ended and what it used."""
@@ -159,7 +159,7 @@ class Zygote:
                 os.killpg(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        del self.children[pid]
+        del self.children[pid], self.limits[pid]
         if not wait:
             self.reasons.pop(pid, None)
             self.dying.add(pid)
@@ -177,8 +177,9 @@ class Zygote:
             family = _descendants(pid, parents)
             base = self.children[pid]
             held = sum(max(0, _resident(member) - base) for member in family)
-            if held > self.limits.memory or len(family) > self.limits.processes + 8:
-                self.reasons[pid] = "memory" if held > self.limits.memory else "processes"
+            limits = self.limits[pid]
+            if held > limits.memory or len(family) > limits.processes + 8:
+                self.reasons[pid] = "memory" if held > limits.memory else "processes"
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             else:
@@ -231,7 +232,7 @@ def _descendants(root: int, parents: dict[int, int]) -> list[int]:
 
 
 def main() -> None:
-    fd, level, limits = int(sys.argv[1]), sys.argv[2], Limits(**json.loads(sys.argv[3]))
+    fd, level = int(sys.argv[1]), sys.argv[2]
     started = time.perf_counter()
     warm_up()
     namespaces.die_with_parent()
@@ -239,7 +240,7 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=fd))
     channel.send(PLAIN.dumps({"ready": time.perf_counter() - started}))
     with contextlib.suppress(Closed, KeyboardInterrupt):
-        Zygote(channel, limits, isolated=level == "namespaces").run()
+        Zygote(channel, isolated=level == "namespaces").run()
 
 
 if __name__ == "__main__":

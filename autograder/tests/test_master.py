@@ -56,3 +56,46 @@ def test_what_breaks_a_rule_is_refused(tmp_path: Path, old: str, new: str, messa
     assert old in TINY
     with pytest.raises(MasterError, match=message):
         read(tmp_path, TINY.replace(old, new))
+
+
+def with_limits(text: str) -> str:
+    return TINY.replace("---\n", f"---\nlimits: {text}\n", 1)
+
+
+def test_limits_of_the_front_matter_are_those_of_the_engine(tmp_path: Path) -> None:
+    assert read(tmp_path, TINY).limits == {}
+    given = "{wall: 90, cell: 40, cpu: 60, memory: 3 GiB, processes: 8, file_size: 512 KiB, output: 16 KiB}"
+    assert read(tmp_path, with_limits(given)).limits == {
+        "seconds": 90,
+        "cell_seconds": 40,
+        "test_seconds": 40,
+        "cpu_seconds": 60,
+        "memory": 3 * 1024**3,
+        "processes": 8,
+        "file_size": 512 * 1024,
+        "output": 16 * 1024,
+    }
+    assert read(tmp_path, with_limits("{wall: 90}")).hash != read(tmp_path, TINY).hash
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[90]", "must be a mapping"),
+        ("90", "must be a mapping"),
+        ("{time: 90}", "'time' is no limit; choose from: wall, cell, cpu, memory"),
+        ("{wall: 0}", "wall: 0 is out of range; write 1 to 3600"),
+        ("{wall: ninety}", "wall: 'ninety' is no whole number; write one, such as 'wall: 60'"),
+        ("{wall: 1.5}", "is no whole number"),
+        ("{wall: yes}", "is no whole number"),
+        ("{memory: 512}", "memory: 512 is no size; write a whole number with its unit, such as 'memory: 512 MiB'"),
+        ("{memory: 1 MiB}", "memory: 1 MiB is out of range; write 64 MiB to 64 GiB"),
+        ("{output: 1 GB}", "is no size"),
+        ("{processes: -1}", "out of range"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused_with_their_key(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(MasterError, match="front matter, limits: ") as refused:
+        read(tmp_path, with_limits(text))
+    assert said in str(refused.value)
+    assert str(refused.value).startswith(str(tmp_path / "tiny.md"))
