@@ -22,7 +22,18 @@ from autograder.course import Course
 from autograder.master import Assignment, Task, read_master
 from autograder.mutants import Mutant, mutants_of
 from autograder.release import released
-from autograder.trials import TIME_OUT, Attempt, Cells, Failure, TaskRun, processor_seconds, run_notebook, run_task, warm
+from autograder.trials import (
+    TIME_OUT,
+    Attempt,
+    Cells,
+    Failure,
+    TaskRun,
+    keep_to_one_thread,
+    processor_seconds,
+    run_notebook,
+    run_task,
+    warm,
+)
 
 MINIMUM_WRONG = 4
 SEEDS, VARIANT_SEEDS, WRONG_SEEDS = 50, 20, 3
@@ -56,6 +67,7 @@ def certify_all(
     known = {} if everything else {stem: found for stem in stems if (found := remembered(course, stem, hashes[stem]))}
     topics = {stem: _Topic(course, stem, seeds, variant_seeds) for stem in stems if stem not in known}
     modules = {name for topic in topics.values() for name in topic.cells.imports()}
+    keep_to_one_thread()
     with pool or ProcessPoolExecutor(min(os.cpu_count() or 1, 8), multiprocessing.get_context("spawn"), warm, (modules,)) as workers:
         for topic in topics.values():
             topic.submit(workers)

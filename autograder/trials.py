@@ -124,9 +124,17 @@ class Attempt:
     lenient: bool = False
 
 
+def keep_to_one_thread() -> None:
+    """Have the processes started from now on compute in one thread.
+
+    It must be said before they import NumPy. BLAS threads of several forks wait for each other in busy loops: on two cores that takes
+    three times the processor time, and now and then for ever.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
 def warm(modules: set[str]) -> None:
     """Import what the notebooks will, touch what is slow the first time, and make this process cheap to fork."""
-    os.environ["OMP_NUM_THREADS"] = "1"
     if "matplotlib" in {name.split(".")[0] for name in modules}:
         os.environ["MPLBACKEND"] = "Agg"
     for name in sorted(modules):
