@@ -51,7 +51,7 @@ class Control:
         if self.score is not None and self.score > expected:
             found.append("unearned marks")
         if self.shown:
-            found.append("hidden text shown")
+            found.append("reached what it must not")
         if self.ended:
             found.append("nbgrader stopped")
         if self.neighbour is None or self.neighbour < victim().points:

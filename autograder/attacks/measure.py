@@ -14,6 +14,7 @@ from autograder.attacks.trial import LIMITS, attempt
 from autograder.course import Course
 from autograder.engine import Engine
 from autograder.engine.engine import usable_cores
+from autograder.engine.sandbox import described
 
 Tried = Callable[[str], None]
 
@@ -53,7 +54,7 @@ def measured(checkout: Course, attacks: Sequence[Attack], *, nbgrader: bool, tri
             row = Row(attack.family, attack.name, attack.expected, trial.score, trial.broken)
             rows.append(asdict(row) | _beside(attack, controls.get(attack.name)))
             tried(attack.name)
-        return {"level": engine.level, "attacks": rows}
+        return {"level": described(engine.level), "attacks": rows}
 
 
 def _controls(checkout: Course, attacks: Sequence[Attack], tried: Tried) -> Iterator[tuple[str, Control]]:

@@ -25,11 +25,10 @@ ATTACKS = [
     Attack(
         "the answers are in the master",
         searching("""
-import re
 for path in found('solutions/*/*.md'):
-    for cell in re.findall(r'(?s)^---$\\n(.*?)^```$', path.read_text(), re.M):
+    for cell in path.read_text().split('```'):
         if 'BEGIN SOLUTION' in cell and 'def ' + 'square' in cell:
-            exec(cell)
+            exec(cell[cell.index('def '):])
     break
 """),
     ),

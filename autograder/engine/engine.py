@@ -161,7 +161,7 @@ class Engine:
             "submission": digest,
             "master": assignment.hash,
             "environment": environment_hash(),
-            "sandbox": self.level,
+            "sandbox": sandbox.described(self.level),
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
 

@@ -99,7 +99,7 @@ class ZygoteHost:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            cwd=None if self.level == "namespaces" else "/",
+            cwd="/" if self.level == "none" else None,
             start_new_session=True,  # Ctrl-C is for the command, which ends the zygote in its own way
         ).result()
         theirs.close()

@@ -22,14 +22,14 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVA
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
-_libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL: a fork must not happen with the interpreter's lock released
+libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL: a fork must not happen with the interpreter's lock released
 
 
 def fork_into_namespaces() -> int:
     """Like `os.fork`, but the child is the first process of new user, pid, mount, ipc and network namespaces."""
     uid, gid = os.geteuid(), os.getegid()
     ctypes.pythonapi.PyOS_BeforeFork()
-    child = int(_libc.syscall(SYS_CLONE[platform.machine()], ALL | signal.SIGCHLD, 0, 0, 0, 0))
+    child = int(libc.syscall(SYS_CLONE[platform.machine()], ALL | signal.SIGCHLD, 0, 0, 0, 0))
     if child == 0:
         ctypes.pythonapi.PyOS_AfterFork_Child()
         prctl(PR_SET_DUMPABLE, 1)  # else /proc/self/uid_map belongs to root
@@ -46,15 +46,15 @@ def fork_into_namespaces() -> int:
 
 def enter_private_root(limits: Limits) -> None:
     """Give this process a /tmp, a /dev/shm and a /proc of its own, then put its capabilities away."""
-    _mount(None, "/", None, MS_REC | MS_PRIVATE, None)
+    mount(None, "/", None, MS_REC | MS_PRIVATE, None)
     size = f"size={limits.disk},mode=1777,nr_inodes=4096"
-    _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size)
+    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size)
     if os.path.isdir("/dev/shm"):
-        _mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, size)
+        mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, size)
     with contextlib.suppress(OSError):  # in a container that masks its own: then the outer /proc stays, which shows no more than names
-        _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
         _write("/proc/sys/user/max_user_namespaces", "0")  # none inside this one, so that no capability can be had again
-    _mount("tmpfs", OUTER_PROC, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k")
+    mount("tmpfs", OUTER_PROC, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k")
     drop_capabilities()
 
 
@@ -65,7 +65,7 @@ def drop_capabilities() -> None:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     empty = (ctypes.c_uint32 * 6)()
-    if _libc.syscall(SYS_CAPSET[platform.machine()], header, empty):
+    if libc.syscall(SYS_CAPSET[platform.machine()], header, empty):
         raise OSError(ctypes.get_errno(), "capset failed")
 
 
@@ -114,13 +114,13 @@ def die_with_parent() -> None:
 
 
 def prctl(option: int, value: int, check: bool = True) -> None:
-    if _libc.prctl(option, value, 0, 0, 0) and check:
+    if libc.prctl(option, value, 0, 0, 0) and check:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None) -> None:
+def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None) -> None:
     parts = [None if p is None else p.encode() for p in (source, target, kind)]
-    if _libc.mount(*parts, ctypes.c_ulong(flags), None if data is None else data.encode()):
+    if libc.mount(*parts, ctypes.c_ulong(flags), None if data is None else data.encode()):
         error = ctypes.get_errno()
         raise OSError(error, f"mount {target}: {os.strerror(error)}")
 

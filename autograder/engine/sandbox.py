@@ -1,14 +1,19 @@
 """Starting the zygote in a sandbox: bubblewrap where it works, and a name for how strong the walls are.
 
 Levels, weakest first:
-- `none`: learner code runs as an ordinary process with limits on what it may use. It can read what the user can read.
+- `none`: learner code runs as an ordinary process with limits on what it may use. If the kernel lacks Landlock too, it can read what the
+  user can read.
+- `unshared`: the same walls as `namespaces`, made by this package's own few lines (`unshared.py`) where bubblewrap is not installed.
 - `namespaces`: user, mount, pid, ipc and network namespaces around the zygote and again around each submission; a read-only system that
-  holds Python and the given code only; no network; no capabilities.
+  holds Python and the given code only; no network; no capabilities. Made by bubblewrap.
+
+Landlock and a filter of system calls (`filters.py`) come on top of each, where the kernel has them.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import site
@@ -17,10 +22,16 @@ import sys
 import sysconfig
 from pathlib import Path
 
-LEVELS = ("none", "namespaces")
+LEVELS = ("none", "unshared", "namespaces")
 DEFAULT_FLOOR = "namespaces"
 NOBODY = 65534
 OUTER_PROC = "/outer-proc"
+FLAGS = ("-P", "-B")
+SETPRIV = "/usr/bin/setpriv"
+INSTALL = (
+    "Install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap; Arch: pacman -S bubblewrap; "
+    "openSUSE: zypper install bubblewrap)"
+)
 ROOT = Path(__file__).resolve().parents[2]
 GIVEN = ("autograder/__init__.py", "autograder/checks.py", "autograder/engine", "book")
 SYSTEM = (
@@ -41,59 +52,109 @@ def require(floor: str) -> str:
     level, reason = probe()
     if LEVELS.index(level) < LEVELS.index(floor):
         raise SandboxTooWeak(
-            f"learner code can't be isolated on this machine: {reason}\n"
-            "Install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap) and allow unprivileged user namespaces, "
-            f"or accept the risk: AUTOGRADER_SANDBOX_FLOOR={level}"
+            f"learner code can't be isolated well enough on this machine: {reason}\n"
+            f"{INSTALL}, and allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also "
+            f"kernel.apparmor_restrict_unprivileged_userns=0), or accept the risk: AUTOGRADER_SANDBOX_FLOOR={level}"
         )
     return level
+
+
+def described(level: str) -> str:
+    """A level with all that stands beside it: what the record of a grade says."""
+    from autograder.engine.filters import available
+
+    return "+".join([level, *available(), "rlimits"])
 
 
 @functools.lru_cache(maxsize=1)
 def probe() -> tuple[str, str]:
     """The best level that works here, and why no better one does."""
     if sys.platform != "linux":
-        return "none", "sandboxes need Linux"
-    if shutil.which("bwrap") is None:
-        return "none", "the program 'bwrap' (bubblewrap) is not installed"
+        return "none", "sandboxes need Linux (on macOS and Windows: grade in a Linux container or virtual machine)"
+    reason = "the program 'bwrap' (bubblewrap) is not installed"
+    if shutil.which("bwrap") is not None:
+        reason = _why_not("namespaces", command("namespaces"))
+        if not reason:
+            return "namespaces", ""
+        reason = f"the kernel does not let bubblewrap make namespaces ({reason})"
+    own = _why_not("unshared", command("unshared"))
+    return ("none", f"{reason}, and namespaces can't be made without it ({own})") if own else ("unshared", reason)
+
+
+def _why_not(level: str, python: list[str]) -> str:
+    """Why a submission can't have namespaces of its own inside these walls; nothing if it can."""
+    libraries = [name for name in ("numpy", "torch") if importlib.util.find_spec(name)]
     trial = (
-        "import os; from autograder.engine import namespaces as n; from autograder.engine.limits import Limits\n"
+        "import importlib.util as u, os; from autograder.engine import namespaces as n; from autograder.engine.limits import Limits\n"
+        f"[open(u.find_spec(name).origin).close() for name in {libraries}]\n"
         "pid = n.fork_into_namespaces()\n"
         "if pid == 0:\n n.enter_private_root(Limits()); os._exit(0 if os.getpid() == 1 else 3)\n"
         "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )
     try:
-        done = subprocess.run(
-            [*command("namespaces"), "-c", trial], env=environment("namespaces"), capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run([*python, "-c", trial], env=environment(level), capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return "none", str(error)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        return "none", f"the kernel does not let bubblewrap make namespaces ({lines[-1]})"
-    return "namespaces", ""
+        return str(error)
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1] if done.returncode else ""
 
 
 def command(level: str) -> list[str]:
     """The command that starts Python at a level; arguments for Python follow."""
     if level == "none":
-        return [sys.executable, "-P", "-B"]
-    python = [inside(sys.executable), "-P", "-B"]
-    walls = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    walls += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL", "--new-session", "--die-with-parent"]
+        return [sys.executable, *FLAGS]
+    if level == "unshared":
+        return [sys.executable, *FLAGS, "-m", "autograder.engine.unshared"]
+    return _bubblewrap(steps_down=os.geteuid() == 0 and _root_can_step_down())
+
+
+@functools.lru_cache(maxsize=1)
+def _root_can_step_down() -> bool:
+    """Whether root can start learner code as nobody: the kernel counts no processes of root's, so a fork bomb would meet no limit."""
+    return os.path.exists(SETPRIV) and not _why_not("namespaces", _bubblewrap(steps_down=True))
+
+
+def _bubblewrap(steps_down: bool) -> list[str]:
+    """Bubblewrap's walls around Python, which is nobody to the namespaces, and to the whole system if it `steps_down`."""
+    walls = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL"]
+    nobody = str(NOBODY)
+    if steps_down:
+        walls += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        walls += [word for folder in _folders_above() for word in ("--perms", "0755", "--dir", folder)]
+    else:
+        walls += ["--unshare-user", "--uid", nobody, "--gid", nobody]
     for path in SYSTEM:
         if os.path.islink(path) and not os.path.isabs(os.readlink(path)):
             walls += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             walls += ["--ro-bind", path, path]
-    for path in [*_python_prefixes(), *(str(ROOT / part) for part in GIVEN if (ROOT / part).exists())]:
+    for path in visible():
         walls += ["--ro-bind", path, inside(path)]
     compiled = ROOT / "autograder/engine/__pycache__"
     walls += ["--tmpfs", inside(str(compiled))] if compiled.exists() else []
     # A namespace may mount /proc anew only beside one with nothing covered, and bubblewrap covers parts of its own.
     # So there is a second one, which submissions can't see.
-    walls += ["--bind", "/proc", OUTER_PROC]
-    walls += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
-    return [*walls, "--", *python]
+    walls += ["--bind", "/proc", OUTER_PROC, "--proc", "/proc", "--dev", "/dev"]
+    walls += ["--perms", "1777", "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
+    walls += ["--new-session", "--die-with-parent", "--"]
+    down = [SETPRIV, "--reuid", nobody, "--regid", nobody, "--clear-groups", "--inh-caps=-all", "--no-new-privs", "--"]
+    return [*walls, *(down if steps_down else []), inside(sys.executable), *FLAGS]
+
+
+def visible() -> list[str]:
+    """What there is in the sandbox besides the system: Python's own folders and the code that is given to learners."""
+    return [*_python_prefixes(), *(str(ROOT / part) for part in GIVEN if (ROOT / part).exists())]
+
+
+def _folders_above() -> list[str]:
+    """The folders, outermost first, in which what is visible lies. Nobody may not enter root's own."""
+    return list(dict.fromkeys(str(p) for path in visible() for p in reversed(Path(inside(path)).parents) if p != Path("/")))
+
+
+def readable(level: str) -> list[str]:
+    """What Landlock lets a learner's process read. Where there are walls, all that is inside them."""
+    if level != "none":
+        return ["/"]
+    return [*SYSTEM, *visible(), "/proc", "/sys", "/dev"]
 
 
 def inside(path: str) -> str:
@@ -120,7 +181,7 @@ def environment(level: str) -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
-        "PYTHONPATH": str(ROOT) if level == "none" else inside(str(ROOT)),
+        "PYTHONPATH": inside(str(ROOT)) if level == "namespaces" else str(ROOT),
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "Agg",
         "MPLCONFIGDIR": "/tmp/matplotlib",

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from autograder.engine import namespaces
+from autograder.engine import filters, namespaces, sandbox
 from autograder.engine.codec_plain import PLAIN
 from autograder.engine.libraries import ALWAYS
 from autograder.engine.limits import Limits
@@ -59,8 +59,9 @@ def load(modules: Iterable[str]) -> None:
 class Zygote:
     """Forks on request, watches memory, and ends forks."""
 
-    def __init__(self, channel: Channel, isolated: bool) -> None:
-        self.channel, self.isolated = channel, isolated
+    def __init__(self, channel: Channel, level: str) -> None:
+        self.channel, self.level, self.isolated = channel, level, level != "none"
+        self.readable = sandbox.readable(level)
         self.children: dict[int, int] = {}  # pid -> what its resident set was at birth, 0 for tests
         self.limits: dict[int, Limits] = {}  # of each child
         self.reasons: dict[int, str] = {}
@@ -117,7 +118,7 @@ class Zygote:
                 gc.collect()
                 gc.freeze()
                 channel.send(PLAIN.dumps({"ready": True}))
-                Zygote(channel, self.isolated).run()
+                Zygote(channel, self.level).run()
             finally:
                 os._exit(0)
         os.close(fd)
@@ -138,6 +139,7 @@ class Zygote:
             namespaces.limit_resources(limits)
             if self.isolated:
                 os.chdir("/tmp")
+            filters.enter(self.readable)
             from autograder.engine.learner import main as learner_main
             from autograder.engine.seeds import reseed
 
@@ -240,7 +242,7 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=fd))
     channel.send(PLAIN.dumps({"ready": time.perf_counter() - started}))
     with contextlib.suppress(Closed, KeyboardInterrupt):
-        Zygote(channel, isolated=level == "namespaces").run()
+        Zygote(channel, level).run()
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_the_walls_around_nbgrader_hold(template: Path) -> None:
 def test_effects_are_what_differs_from_an_honest_class() -> None:
     points = victim().points
     assert Control(0.0, points, False).effects(1.0) == []
-    assert Control(2.0, points, True).effects(1.0) == ["unearned marks", "hidden text shown"]
+    assert Control(2.0, points, True).effects(1.0) == ["unearned marks", "reached what it must not"]
     assert Control(1.0, points - 1, False).effects(1.0) == ["an honest student lost marks"]
 
 

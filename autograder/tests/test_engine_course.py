@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.engine import Engine
+from autograder.engine.sandbox import described
 from autograder.master import Assignment, read_master
 from autograder.tests.engine_case import LIMITS, assignment, engine, notebook
 
@@ -40,7 +41,7 @@ def test_many_at_once_and_a_lost_zygote() -> None:
     with Engine(LIMITS) as own:
         grades = dict(own.grade_many([(case, body) for body in bodies], workers=2))
         assert [grades[n].score for n in range(8)] == [n % 2 for n in range(8)]
-        assert {g.record["sandbox"] for g in grades.values()} == {"namespaces"}
+        assert {g.record["sandbox"] for g in grades.values()} == {described("namespaces")}
         assert own._host.process is not None
         os.kill(own._host.process.pid, signal.SIGKILL)
         assert own.grade(case, bodies[1]).score == 1

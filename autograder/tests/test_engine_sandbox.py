@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
 import pytest
 
-from autograder.engine import sandbox
-from autograder.tests.engine_case import assignment, grade_json, notebook
+from autograder.engine import Engine, sandbox
+from autograder.tests.engine_case import LIMITS, assignment, grade_json, notebook
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -27,15 +29,54 @@ def test_a_checkout_under_tmp_is_found_in_the_sandbox(tmp_path: Path) -> None:
     assert done.stdout.split() == ["namespaces"], done.stdout + done.stderr
 
 
-def test_without_bubblewrap_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    sandbox.probe.cache_clear()
-    try:
-        with pytest.raises(sandbox.SandboxTooWeak, match=r"apt-get install bubblewrap.*\n?.*AUTOGRADER_SANDBOX_FLOOR=none"):
-            sandbox.require("namespaces")
-        assert sandbox.require("none") == "none"
-    finally:
-        sandbox.probe.cache_clear()
+    monkeypatch.setattr(sandbox, "probe", sandbox.probe.__wrapped__)
+
+
+def test_without_bubblewrap_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_bubblewrap(monkeypatch)
+    with pytest.raises(sandbox.SandboxTooWeak, match=r"apt-get install bubblewrap.*\n?.*AUTOGRADER_SANDBOX_FLOOR=(unshared|none)"):
+        sandbox.require("namespaces")
+    assert sandbox.require("none") in ("unshared", "none")
+    with pytest.raises(ValueError, match="none, unshared, namespaces"):
+        sandbox.require("strong")
+
+
+@pytest.mark.parametrize("level", ["unshared", "none"])
+def test_lower_levels_grade_alike_and_say_so_in_the_record(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    without_bubblewrap(monkeypatch)
+    if level == "none":
+        monkeypatch.setattr(sandbox, "command", lambda level: [sys.executable, *sandbox.FLAGS] if level == "none" else ["/bin/false"])
+    elif sandbox.probe()[0] != level:
+        pytest.skip(f"this kernel lets this user make no namespaces: {sandbox.probe()[1]}")
+    case = assignment([("f", "def f():\n    return 1", "check(f() == 1, 'one')")])
+    with Engine(LIMITS, sandbox_floor=level) as engine:
+        grades = [engine.grade_sources(case, {"f": f"def f():\n    return {answer}"}) for answer in (1, 2)]
+    assert [grade.score for grade in grades] == [1, 0]
+    assert {grade.record["sandbox"] for grade in grades} == {sandbox.described(level)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="all tests run as an ordinary user already")
+def test_an_ordinary_user_has_the_same_walls(tmp_path: Path) -> None:
+    script = (
+        "from autograder.tests.engine_case import assignment, grade_json, notebook\n"
+        "case = assignment([('f', 'def f():\\n    return 1', 'check(f() == 1, \"one\")')])\n"
+        "grade = grade_json(case, notebook(case, {}))\n"
+        "print(grade.score, grade.record['sandbox'])"
+    )
+    tmp_path.chmod(0o777)
+    above = [str(folder) for folder in reversed(Path(sys.base_prefix).parents)]
+    closed = next((folder for folder in above if not os.stat(folder).st_mode & stat.S_IXOTH), None)
+    opened = ["--perms", "0755", "--tmpfs", closed] if closed else []  # where Python itself is root's own
+    for folder in [folder for folder in above if closed and folder.startswith(f"{closed}/")]:
+        opened += ["--perms", "0755", "--dir", folder]
+    opened += ["--ro-bind", sys.base_prefix, sys.base_prefix] if closed else []
+    as_user = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "--no-new-privs"]
+    command = ["bwrap", "--dev-bind", "/", "/", *opened, "--", *as_user, sys.executable, "-c", script]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.split() == ["1.0", sandbox.described("namespaces")], done.stdout + done.stderr
 
 
 # What learner code finds inside.
