@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,13 +38,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class TestCell:
-    """All that the tests' process needs to know about a test cell. `code` is the source, compiled (`marshal`)."""
+    """All that the tests' process needs to know about a test cell."""
 
+    name: str
     source: str
-    code: bytes
     hidden: list[tuple[int, int]]
     uses: list[str]
     rules: dict[str, Any]
+
+    @functools.cached_property
+    def code(self) -> bytes:
+        """The source, compiled once for all submissions (`marshal`)."""
+        return marshal.dumps(compile(parse(self.source), f"<{self.name}>", "exec"))
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,7 @@ def blueprint(assignment: Any) -> Blueprint:
             expects[name] = _expected(source)
         elif grade_id in tests:
             cells.append(Step("test", name, name, source))
-            code = marshal.dumps(compile(parse(source), f"<{name}>", "exec"))
-            test_cells[name] = TestCell(source, code, _hidden_lines(source), sorted(_names(source)), _rules(assignment, tests[name]))
+            test_cells[name] = TestCell(name, source, _hidden_lines(source), sorted(_names(source)), _rules(assignment, tests[name]))
         elif cell.metadata.get("nbgrader", {}).get("locked"):
             cells.append(Step("given", name, name, source))
         if grade_id is not None:

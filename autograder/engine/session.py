@@ -180,9 +180,9 @@ class Session:
             self.learner.hand_over(theirs)
         except (Closed, TimeoutError):
             self._bury("crashed")
-        fields: dict[str, Any] = {"id": step.identity, "observe": observe, **vars(cell)}
+        fields = {name: getattr(cell, name) for name in ("source", "code", "hidden", "uses", "rules")}
         try:
-            self.tester.order(op="test", **fields)
+            self.tester.order(op="test", id=step.identity, observe=observe, **fields)
             self.tester.hand_over(ours)
             verdict = self._verdict_of(self.tester)
         except Closed as error:

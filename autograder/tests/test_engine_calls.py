@@ -295,6 +295,17 @@ def test_what_is_shown_of_hidden_tests() -> None:
     assert "123456" not in str(raised.cells["test_f"].outputs) + str(raised.tasks[0])
 
 
+def test_what_learner_code_keeps_of_hidden_tests_is_not_shown_later() -> None:
+    test = "{0}(1)\n### BEGIN HIDDEN TESTS\n{0}(123456)\n### END HIDDEN TESTS"
+    case = assignment([(name, f"def {name}(x):\n    return x", test.format(name)) for name in ("f", "g")])
+    keeping = "def f(x):\n    open('/tmp/kept', 'a').write(f'kept {x};')\n    return x\nf(0)"
+    showing = "def g(x):\n    print('given', x, 'and', open('/tmp/kept').read())\n    return x"
+    grade = engine().grade_sources(case, {"f": keeping, "g": showing})
+    assert grade.score == 2
+    assert "given 1 and kept 0;\n" in str(grade.cells["test_g"].outputs[0]["text"])
+    assert "123456" not in str(grade.cells)
+
+
 def test_statuses() -> None:
     answer, test = "def f():\n    return 1", "check(f() == 1, 'one')"
     statuses = {
