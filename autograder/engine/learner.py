@@ -1,7 +1,7 @@
 """The learner's process: runs given cells, solution cells and extra cells, then answers the tests' calls.
 
-It has never held a test or an answer. Before a test it forks: the fork serves the calls of that one test and dies with it, so a test
-can't spoil the next one, and what hidden tests hand over is never seen by the process whose output becomes feedback.
+It has never held a test or an answer. It has been handed hidden data, though, once a hidden test has run: what it puts out from then
+on is not shown (see `disclosure`). One that dies in a test, or takes too long, is started again and runs its cells anew.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from autograder.engine.cells import Capture, Shell, defined
 from autograder.engine.codec_plain import PLAIN
 from autograder.engine.rpc import Peer
+from autograder.engine.seeds import reseed
 from autograder.engine.wire import Channel, Closed, receive_fds
 
 
@@ -103,7 +104,6 @@ def main(control: int, output: int) -> None:
     channel = Channel(socket.socket(fileno=control))
     session = LearnerSession(output)
     sys.stdout, sys.stderr = session.capture.stream("stdout"), session.capture.stream("stderr")
-    server = 0
     with contextlib.suppress(Closed):
         while True:
             order = PLAIN.loads(channel.receive())
@@ -111,31 +111,22 @@ def main(control: int, output: int) -> None:
                 channel.send(PLAIN.dumps(session.run(order["id"], order["source"], order["given"])))
             elif order["op"] == "serve":
                 (fd,) = receive_fds(channel.sock, 1)
-                server = _fork_server(session, channel, fd)
-            elif order["op"] == "reap":
-                _reap(server)
+                _serve(LearnerPeer(Channel(socket.socket(fileno=fd)), session))
                 channel.send(PLAIN.dumps(True))
     os._exit(0)
 
 
-def _fork_server(session: LearnerSession, control: Channel, fd: int) -> int:
-    child = os.fork()
-    if child:
-        os.close(fd)
-        return child
-    control.close()
-    peer = LearnerPeer(Channel(socket.socket(fileno=fd)), session)
-    try:
+def _serve(peer: LearnerPeer) -> None:
+    """Answer the calls of one test, until it hangs up. The draws of each begin anew, whatever those before it took."""
+    reseed(0)
+    with contextlib.suppress(Closed):
         while True:
             peer.serve(peer.channel.receive())
-    except BaseException:
-        os._exit(0)
-
-
-def _reap(server: int) -> None:
-    """End the server of the last test and, where this process is the first of its own namespace, whatever else was started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1 if os.getpid() == 1 else server, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+    peer.channel.close()
+    peer.session.capture.take()
+    if os.getpid() == 1:  # the first process of its own namespace: nothing that was started in a test reaches into the next
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)

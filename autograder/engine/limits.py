@@ -40,7 +40,7 @@ class Limits:
     open_files: int = 256
     output: int = 64 * 1024
     notebook: int = 32 * MIB
-    restarts: int = 6
+    restarts: int = 32
 
 
 def overrides(given: Any) -> dict[str, int]:

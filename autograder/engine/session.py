@@ -167,7 +167,7 @@ class Session:
             self.tester.order(**order)
 
     def test(self, step: Step, cell: TestCell, observe: bool = False) -> dict[str, Any]:
-        """Run one test cell against a fork of the learner's process."""
+        """Run one test cell against the learner's process."""
         if self._left(1.0) <= 0:
             return _verdict("timeout", f"the submission took longer than {self.limits.seconds:g} s")
         if self.learner is None and not self._restart():
@@ -194,7 +194,7 @@ class Session:
             return dict(tester.answer(self._left(self.limits.test_seconds)))
         except TimeoutError:
             late = _verdict("timeout", WORDS["timeout"].format(seconds=self.limits.test_seconds))
-        self._reap()  # the tests' process, waiting for an answer, now learns that there will be none
+        self._bury("timeout")  # the tests' process, waiting for an answer, now learns that there will be none
         try:
             tester.answer(GRACE)
         except (TimeoutError, Closed):
@@ -202,17 +202,16 @@ class Session:
         return late
 
     def _finish_test(self, verdict: dict[str, Any]) -> dict[str, Any]:
-        reason = self._reap()
+        reason = self._settled()
         if verdict["status"] == "crashed" and reason in WORDS:
             verdict["message"] = WORDS[reason].format(seconds=self.limits.test_seconds)
         return verdict
 
-    def _reap(self) -> str | None:
-        """End the fork that served the last test. None if the learner's process itself is well."""
+    def _settled(self) -> str | None:
+        """See that the learner's process is done with a test. Why it is gone, if it is."""
         if self.learner is None:
             return "crashed"
         try:
-            self.learner.order(op="reap")
             self.learner.answer(GRACE)
             return None
         except (Closed, TimeoutError):
