@@ -54,7 +54,6 @@ def diagnose(course: Course, engine: Engine, stem: str, workers: int = 2) -> Sco
 def _task(course: Course, engine: Engine, assignment: Assignment, task: Task) -> Score:
     score, entries = Score(assignment.stem), catalogue(assignment, task)
     known = engine.misconceptions.known(assignment, task, 0, entries)
-    assert known.reference is not None
     for name, behaviour in known.wrong.items():
         score.known += 1
         score.known_named += _named(behaviour, known.reference, known.wrong) == name

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import nbformat
 from nbformat import NotebookNode
 
@@ -92,6 +91,8 @@ def read_master(path: Path) -> Assignment:
 
 def parse_master(text: str, path: Path) -> Assignment:
     """A master from its text; `path` gives its stem, and where a mistake is said to be."""
+    import jupytext  # a third of a second, for those who read no master
+
     raw = jupytext.reads(text, fmt="md:myst")
     notebook = _normalised(raw, path)
     tasks = tuple(_tasks(notebook, path))

@@ -1,4 +1,4 @@
-"""Running a command and watching what it costs: wall clock, processor time, and memory of all its processes together."""
+"""Running a command and watching what it costs: seconds, and memory of all its processes together."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ SAMPLE_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds by the clock, seconds of processor time, and the largest sum of memory in bytes (0 if it was not watched)."""
+    """Seconds by the clock, and the largest sum of memory in bytes (0 if it was not watched)."""
 
     seconds: float
-    cpu: float
     memory: int = 0
 
 
@@ -38,55 +37,32 @@ def run(command: Sequence[str], folder: Path, *, watch_memory: bool = False, **e
         process = subprocess.Popen(
             command, cwd=folder, env=clean | {"HOME": str(home)} | environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
-        watch = _Watch(process.pid, watch_memory)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        watch = _Watch(process.pid) if watch_memory else None
+        process.wait()
         seconds = time.perf_counter() - started
-        watch.stop()
+        if watch:
+            watch.stop()
         if process.returncode:
             said.seek(0)
             raise CourseError(f"{' '.join(command[:4])} … failed:\n{said.read()[-2000:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime + sum(watch.sandboxed.values()), watch.highest)
+    return Cost(seconds, watch.highest if watch else 0)
 
 
 class _Watch:
-    """Watches a process tree from a thread: the largest sum of its memory, and the time of what is hidden in sandboxes.
+    """Watches the largest sum of a process tree's memory, from a thread."""
 
-    bubblewrap does not wait for the process that it starts, so the time of a sandboxed zygote and all its forks is missing from what
-    the system says about the command. It is read while the zygote runs.
-    """
-
-    def __init__(self, root: int, watch_memory: bool) -> None:
-        self.root, self.watch_memory, self.ended = root, watch_memory, threading.Event()
-        self.highest, self.sandboxed = 0, dict[int, float]()
+    def __init__(self, root: int) -> None:
+        self.root, self.ended, self.highest = root, threading.Event(), 0
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 
     def _watch(self) -> None:
         while not self.ended.wait(SAMPLE_SECONDS):
-            pids = family(self.root)
-            if self.watch_memory:
-                self.highest = max(self.highest, sum(memory(pid) for pid in pids))
-            for pid in pids:
-                if _is_sandboxed_zygote(pid):
-                    self.sandboxed[pid] = max(seconds_of(pid), self.sandboxed.get(pid, 0.0))
+            self.highest = max(self.highest, sum(map(memory, family(self.root))))
 
     def stop(self) -> None:
         self.ended.set()
         self.thread.join()
-
-
-def _is_sandboxed_zygote(pid: int) -> bool:
-    """Whether a process is a zygote that bubblewrap started, and not one of its forks."""
-    fields, command = _stat(pid), _command(pid)
-    return bool(fields) and b"autograder.engine.zygote" in command and b"bwrap" not in command and b"bwrap" in _command(int(fields[1]))
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def _stat(pid: int) -> list[str]:
@@ -95,12 +71,6 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
-
-
-def seconds_of(pid: int) -> float:
-    """Processor seconds of a process and of all descendants it has waited for."""
-    fields = _stat(pid)
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def memory_kind() -> str:

@@ -1,8 +1,8 @@
 """Which known mistake a solution behaves like.
 
-A failed task's test is run again, to its end, and what the solution does on every input is summarised (`observe`). The same is
-known of the reference and of each wrong solution in the catalogue. Where the learner and a wrong solution differ from the
-reference in the same places and in the same way, that is the misconception.
+A failed task's test goes on to its end, and what the solution does on every input is summarised (`observe`). The same is known of
+the reference and of each wrong solution in the catalogue. Where the learner and a wrong solution differ from the reference in the same
+places and in the same way, that is the misconception.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ def _at(learner: Observation, place: int, wrong: Observation, tolerance: Toleran
 
 def same(a: Any, b: Any, tolerance: Tolerance) -> bool:
     """Whether two summaries are the same, their numbers within the tolerance."""
+    if a == b:  # most are, and this is quick
+        return True
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b, strict=True))
     if isinstance(a, float) and isinstance(b, float):

@@ -18,7 +18,7 @@ from autograder.engine.feedback import cell_outcomes, task_grades
 from autograder.engine.host import InfrastructureError, NotStarted, ZygoteHost
 from autograder.engine.intake import NotGradable, read_submission
 from autograder.engine.limits import Limits
-from autograder.engine.misconceptions import Misconceptions
+from autograder.engine.misconceptions import Misconceptions, catalogue
 from autograder.engine.plan import Blueprint, Plan, blueprint, plan_sources, plan_submission
 from autograder.engine.session import Session
 from autograder.results import Grade, TaskGrade
@@ -36,7 +36,7 @@ class Engine:
     def __init__(self, limits: Limits | None = None, sandbox_floor: str | None = None, explains: bool = True) -> None:
         """`sandbox_floor` is the weakest isolation to accept; if not given, what `AUTOGRADER_SANDBOX_FLOOR` says, else namespaces.
 
-        Where a task fails, an engine that `explains` looks for the misconception behind it, which takes another run of the test.
+        Where a task fails, an engine that `explains` looks for the misconception behind it, for which the test runs to its end.
         """
         self.limits = limits or Limits()
         self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or sandbox.DEFAULT_FLOOR)
@@ -108,8 +108,15 @@ class Engine:
         """What these solution cells, with the reference's for the rest, do on the inputs of one task's test."""
         reference = {t.solution_id: assignment.source(t.solution_id) for t in assignment.tasks}
         plan = plan_sources(self._blueprint(assignment), reference | dict(sources))
+        self._revive()
         with Session(self._host, self._blueprint(assignment), plan, seed) as session:
             return session.observe(session.run_until(task.test_id))
+
+    def learn(self, assignments: Iterable[Assignment], seed: int = 0, workers: int | None = None) -> None:
+        """Find out how every known mistake behaves. Otherwise that is done when a task first fails, once for each master's version."""
+        jobs = [(assignment, task) for assignment in assignments for task in assignment.tasks]
+        with ThreadPoolExecutor(workers or usable_cores()) as pool:
+            list(pool.map(lambda job: self.misconceptions.known(job[0], job[1], seed, catalogue(*job)), jobs))
 
     def _explain(self, assignment: Assignment, grades: list[TaskGrade], session: Session, seed: int) -> None:
         tasks = {task.test_id: task for task in assignment.tasks}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import os
@@ -34,11 +35,21 @@ class Explanation:
 
 @dataclass
 class _Known:
-    """What is known of one task's wrong solutions with one seed, once somebody has asked."""
+    """What is known of one task's wrong solutions with one seed. All who ask for it find out what is missing, each a part."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    reference: Observation | None = None
-    wrong: dict[str, Observation] = field(default_factory=dict)
+    path: Path | None
+    missing: list[tuple[str, dict[str, str]]]
+    found: dict[str, Observation] = field(default_factory=dict)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    running: int = 0
+
+    @property
+    def reference(self) -> Observation:
+        return self.found[REFERENCE]
+
+    @functools.cached_property
+    def wrong(self) -> dict[str, Observation]:
+        return {name: seen for name, seen in self.found.items() if name != REFERENCE}
 
 
 class Misconceptions:
@@ -56,7 +67,6 @@ class Misconceptions:
         """Say which misconception the learner's behaviour is that of; None where it is not clear."""
         entries = catalogue(assignment, task)
         known = self.known(assignment, task, seed, entries)
-        assert known.reference is not None
         match = best_match(learner, known.reference, known.wrong)
         if match is not None:
             entry = next(e for e in entries if e.name == match.name)
@@ -65,29 +75,47 @@ class Misconceptions:
         return None if factor is None else Explanation(None, f"Every result is {_times(factor)} what it should be.")
 
     def known(self, assignment: Assignment, task: Task, seed: int, entries: list[Alternative]) -> _Known:
+        """What the reference and the wrong solutions of a task do on its test's inputs."""
+        key = (assignment.hash, task.name, seed)
         with self._lock:
-            known = self._known.setdefault((assignment.hash, task.name, seed), _Known())
-        with known.lock:
-            if known.reference is None:
-                self._fill(known, assignment, task, seed, entries)
+            known = self._known.get(key) or self._known.setdefault(key, self._kept(assignment, task, seed, entries))
+        while self._find_one(known, assignment, task, seed):
+            pass
         return known
 
+    def _kept(self, assignment: Assignment, task: Task, seed: int, entries: list[Alternative]) -> _Known:
+        """What earlier runs have found out, and what is missing."""
+        path, source = self._path(assignment, task, seed, entries), assignment.source(task.solution_id)
+        found = _read(path)
+        if found is not None:
+            return _Known(path, [], found)
+        missing: list[tuple[str, dict[str, str]]] = [(REFERENCE, {})]
+        return _Known(path, missing + [(entry.name, {task.solution_id: replace_definition(source, entry)}) for entry in entries])
 
-    def _fill(self, known: _Known, assignment: Assignment, task: Task, seed: int, entries: list[Alternative]) -> None:
-        path = self._path(assignment, task, seed, entries)
-        kept = _read(path)
-        if kept is None:
-            source = assignment.source(task.solution_id)
-            kept = {
-                entry.name: self._observe(assignment, {task.solution_id: replace_definition(source, entry)}, task, seed)
-                for entry in entries
-            }
-            kept[REFERENCE] = self._observe(assignment, {}, task, seed)
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _replace(path, PLAIN.dumps(kept))
-        known.reference = kept.pop(REFERENCE)
-        known.wrong = kept
+    def _find_one(self, known: _Known, assignment: Assignment, task: Task, seed: int) -> bool:
+        """Observe one solution of those that nobody has observed yet; False once all are known."""
+        with known.changed:
+            while not known.missing and known.running:
+                known.changed.wait()
+            if not known.missing:
+                return False
+            name, sources = known.missing.pop()
+            known.running += 1
+        seen: Observation | None = None
+        try:
+            seen = self._observe(assignment, sources, task, seed)
+        finally:
+            with known.changed:
+                known.running -= 1
+                if seen is None:
+                    known.missing.append((name, sources))
+                else:
+                    known.found[name] = seen
+                if known.path is not None and not known.missing and not known.running:
+                    known.path.parent.mkdir(parents=True, exist_ok=True)
+                    _replace(known.path, PLAIN.dumps(known.found))
+                known.changed.notify_all()
+        return True
 
     def _path(self, assignment: Assignment, task: Task, seed: int, entries: list[Alternative]) -> Path | None:
         if len(assignment.path.parents) < 3 or not (assignment.path.parents[2] / "_toc.yml").exists():
@@ -114,8 +142,16 @@ def _replace(path: Path, content: bytes | bytearray) -> None:
 
 def catalogue(assignment: Assignment, task: Task) -> list[Alternative]:
     """The wrong solutions of one task."""
-    entries = read_alternatives(assignment.path.with_name("wrong.py"), "wrong")
+    path = assignment.path.with_name("wrong.py")
+    written = path.stat() if path.exists() else None
+    entries = _entries(path, written and (written.st_mtime_ns, written.st_size))
     return [entry for entry in entries if entry.target == task.name or entry.target in task.defines]
+
+
+@functools.lru_cache(maxsize=256)
+def _entries(path: Path, _written: tuple[int, int] | None) -> tuple[Alternative, ...]:
+    """A file's wrong solutions, read once for as long as it is the same file."""
+    return tuple(read_alternatives(path, "wrong"))
 
 
 def section_title(assignment: Assignment, label: str) -> str | None:

@@ -1,11 +1,13 @@
 """What a solution does on the inputs of a test: one summary for each time the test asks it for something.
 
-Summaries are made in the tests' process and are plain data. They are compared with those of the known wrong solutions
-(`diagnosis`); no learner ever sees one.
+The test that is graded is watched as it runs. As most pass, only a sketch is kept at first; it becomes a summary, which is plain data
+made in the tests' process, where one is wanted. Summaries are compared with those of the known wrong solutions (`diagnosis`); no learner
+ever sees one.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -17,66 +19,103 @@ from autograder.engine.diagnosis import Summary
 KEPT = 64  # numbers of an array, spread evenly over it
 ITEMS = 8  # of a sequence or a dict
 DEPTH = 4
-SECONDS = 3.0  # an observation ends after so long: what was seen until then tells enough
+SECONDS = 3.0  # a test that has failed goes on for so long: what was seen until then tells enough
 MOST = 400
 LEAVES = 200_000  # of all summaries together: a result can be built to make them huge
 
+
 class Enough(BaseException):
-    """The observation has lasted long enough."""
+    """A test that has failed has been watched long enough."""
 
 
 class Observer:
-    """Collects summaries; `seen` are (what was asked, what came back, what the arguments hold afterwards)."""
+    """Collects sketches of what was asked, what came back, and what the arguments hold afterwards."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[str, Summary, Summary]] = []
-        self.deadline = time.monotonic() + SECONDS
-        self.leaves = 0
+        self.seen: list[tuple[str, Any, Any]] = []
+        self.deadline: float | None = None
+
+    def failed(self) -> None:
+        """The test has failed: it goes on for the sake of what can be seen, and not for long."""
+        self.deadline = self.deadline or time.monotonic() + SECONDS
 
     def returned(self, asked: str, value: Any, arguments: tuple[Any, ...]) -> None:
-        self._add(asked, summary(value), arguments)
+        if len(self.seen) < MOST:
+            self._add(asked, sketch(value), arguments)
 
     def raised(self, asked: str, error: BaseException, arguments: tuple[Any, ...]) -> None:
-        self._add(asked, ("raised", type(error).__name__), arguments)
+        if len(self.seen) < MOST:
+            self._add(asked, ("raised", type(error).__name__), arguments)
 
-    def _add(self, asked: str, result: Summary, arguments: tuple[Any, ...]) -> None:
+    def _add(self, asked: str, result: Any, arguments: tuple[Any, ...]) -> None:
         mutable = tuple(a for a in arguments if isinstance(a, (list, dict, np.ndarray, torch.Tensor)))
-        self.seen.append((asked, result, summary(mutable)))
-        self.leaves += _leaves(self.seen[-1])
-        if len(self.seen) >= MOST or self.leaves > LEAVES or time.monotonic() > self.deadline:
+        self.seen.append((asked, result, sketch(mutable) if mutable else NOTHING))
+        if self.deadline is not None and (len(self.seen) >= MOST or time.monotonic() > self.deadline):
             raise Enough
+
+    def summaries(self) -> list[tuple[str, Summary, Summary]]:
+        found, leaves = [], 0
+        for asked, result, arguments in self.seen:
+            found.append((asked, plain(result), plain(arguments)))
+            leaves += _leaves(found[-1])
+            if leaves > LEAVES:
+                break
+        return found
 
 
 def _leaves(value: Any) -> int:
     return sum(map(_leaves, value)) if isinstance(value, tuple) else 1
 
 
-def summary(value: Any, depth: int = DEPTH) -> Summary:
+def summary(value: Any) -> Summary:
     """A value as nested tuples of plain data: numbers, shapes, and the names of types."""
+    return plain(sketch(value))
+
+
+def sketch(value: Any, depth: int = DEPTH) -> Any:
+    """A summary whose numbers are still in an array of their own."""
     if isinstance(value, torch.Tensor):
-        gradient = () if value.grad_fn is not None or value.grad is None else (summary(value.grad),)
-        return (*_array(value.detach().to(torch.float64).numpy() if value.is_floating_point() else value.detach().numpy()), *gradient)
+        flat = value.detach().reshape(-1)
+        flat = flat[torch.from_numpy(_places(len(flat)))] if len(flat) > KEPT else flat
+        numbers = np.array((flat.to(torch.float64) if flat.is_floating_point() else flat.resolve_conj()).numpy())
+        kind = "f" if value.is_floating_point() else numbers.dtype.kind
+        gradient = () if value.grad_fn is not None or value.grad is None else (sketch(value.grad),)
+        return ("array", kind, tuple(value.shape), numbers, *gradient)
     if isinstance(value, (bool, int, float, complex, np.number, np.bool_, np.ndarray)):
         try:
-            return _array(np.asarray(value))
+            array = np.asarray(value)
+            flat = array.reshape(-1)
+            kept = flat[_places(flat.size)] if flat.size > KEPT else flat.copy()
+            if array.dtype.kind != "c":
+                kept = kept.astype(np.float64)
         except (TypeError, ValueError, OverflowError):
             return ("other", type(value).__name__)
+        return ("array", array.dtype.kind, array.shape, kept)
     if isinstance(value, str):
         return ("text", value[:200])
     if depth and isinstance(value, (list, tuple)):
-        return ("sequence", len(value), *(summary(item, depth - 1) for item in value[:ITEMS]))
+        return ("sequence", len(value), *(sketch(item, depth - 1) for item in value[:ITEMS]))
     if depth and isinstance(value, dict):
         items = sorted(value.items(), key=lambda item: str(item[0]))[:ITEMS]
-        return ("dict", len(value), *(part for key, item in items for part in (("text", str(key)[:80]), summary(item, depth - 1))))
+        return ("dict", len(value), *(part for key, item in items for part in (("text", str(key)[:80]), sketch(item, depth - 1))))
     return ("other", type(value).__name__)
 
 
-def _array(array: np.ndarray) -> Summary:
-    """Shape, kind and evenly spread numbers; complex ones as pairs."""
-    kind = array.dtype.kind
-    flat = array.reshape(-1)
-    if flat.size > KEPT:
-        flat = flat[np.linspace(0, flat.size - 1, KEPT).astype(int)]
-    if kind == "c":
-        flat = np.stack([flat.real, flat.imag], axis=-1).reshape(-1)
-    return ("array", kind, array.shape, tuple(float(number) for number in flat.astype(np.float64)))
+def plain(sketched: Any) -> Any:
+    """A sketch with its numbers as a tuple of floats; complex ones as pairs."""
+    if isinstance(sketched, tuple):
+        return tuple(map(plain, sketched))
+    if isinstance(sketched, np.ndarray):
+        if sketched.dtype.kind == "c":
+            sketched = np.stack([sketched.real, sketched.imag], axis=-1).reshape(-1)
+        return tuple(map(float, sketched))
+    return sketched
+
+
+@functools.lru_cache(maxsize=256)
+def _places(size: int) -> np.ndarray:
+    """Where the numbers stand that are kept of so many."""
+    return np.linspace(0, size - 1, KEPT).astype(int)
+
+
+NOTHING = sketch(())

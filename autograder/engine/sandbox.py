@@ -146,8 +146,9 @@ def visible() -> list[str]:
 
 
 def _folders_above() -> list[str]:
-    """The folders, outermost first, in which what is visible lies. Nobody may not enter root's own."""
-    return list(dict.fromkeys(str(p) for path in visible() for p in reversed(Path(inside(path)).parents) if p != Path("/")))
+    """The folders, outermost first, in which what there is lies. Nobody may not enter those that bubblewrap makes by itself for root."""
+    paths = [path for path in SYSTEM if os.path.exists(path)] + visible()
+    return list(dict.fromkeys(str(p) for path in paths for p in reversed(Path(inside(path)).parents) if p != Path("/")))
 
 
 def readable(level: str) -> list[str]:

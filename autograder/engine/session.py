@@ -14,6 +14,7 @@ from autograder.engine.host import Child, InfrastructureError, ZygoteHost
 from autograder.engine.plan import Blueprint, Plan, Step, TestCell
 from autograder.engine.wire import Closed
 
+OBSERVED = 5.0  # seconds for what is left of a test that has failed
 GRACE = 2.0  # seconds a trusted process may take to say that the other one is gone
 WORDS = {
     "timeout": "your code took longer than {seconds:g} s",
@@ -53,7 +54,7 @@ class Session:
         self.learner = self.tester = None
 
     def run(self, only: set[str] | None = None, observe: bool = False) -> None:
-        """Run all steps; of the tests, those in `only` if given. A test that fails is run again to be observed, if `observe`.
+        """Run all steps; of the tests, those in `only` if given, to their end even if they fail, if `observe`.
 
         Then settle what may be shown of it all.
         """
@@ -63,9 +64,9 @@ class Session:
                 continue
             self._expect_until(step)
             if only is None or step.grade_id in only:
-                verdict = self.verdicts[step.grade_id] = self.test(step, self.print.tests[step.grade_id])
-                if observe and verdict["status"] in ("failed", "error"):
-                    self.observed[step.grade_id] = self.observe(step)
+                verdict = self.test(step, self.print.tests[step.grade_id], "failures" if observe else "")
+                self.verdicts[step.grade_id] = verdict
+                self.observed[step.grade_id] = verdict.pop("observed")
         disclose(self, set(self.verdicts))
 
     def run_until(self, test_id: str) -> Step:
@@ -85,7 +86,7 @@ class Session:
 
     def observe(self, step: Step) -> Observation:
         """What the solution does on the inputs of a test, whether it is right or not; nothing if it takes too long."""
-        observed: Observation = self.test(step, self.print.tests[step.grade_id], observe=True).get("observed", [])
+        observed: Observation = self.test(step, self.print.tests[step.grade_id], "always")["observed"]
         return observed
 
     def _left(self, seconds: float) -> float:
@@ -166,8 +167,8 @@ class Session:
         for order in self.prepared:
             self.tester.order(**order)
 
-    def test(self, step: Step, cell: TestCell, observe: bool = False) -> dict[str, Any]:
-        """Run one test cell against the learner's process."""
+    def test(self, step: Step, cell: TestCell, observe: str = "") -> dict[str, Any]:
+        """Run one test cell against the learner's process. `observe`: what the solution did, of `failures` or `always`."""
         if self._left(1.0) <= 0:
             return _verdict("timeout", f"the submission took longer than {self.limits.seconds:g} s")
         if self.learner is None and not self._restart():
@@ -190,16 +191,21 @@ class Session:
         return self._finish_test(verdict)
 
     def _verdict_of(self, tester: Child) -> dict[str, Any]:
+        """The tests' process tells a failure at once, and then the whole, unless what is left takes too long."""
+        verdict, seconds = _verdict("timeout", WORDS["timeout"].format(seconds=self.limits.test_seconds)), self.limits.test_seconds
         try:
-            return dict(tester.answer(self._left(self.limits.test_seconds)))
+            verdict = dict(tester.answer(self._left(seconds)))
+            return verdict if verdict["final"] else dict(tester.answer(self._left(min(seconds, OBSERVED))))
         except TimeoutError:
-            late = _verdict("timeout", WORDS["timeout"].format(seconds=self.limits.test_seconds))
-        self._bury("timeout")  # the tests' process, waiting for an answer, now learns that there will be none
+            self._bury("timeout")  # the tests' process, waiting for an answer, now learns that there will be none
         try:
-            tester.answer(GRACE)
+            last = dict(tester.answer(GRACE))
+            while not last["final"]:
+                last = dict(tester.answer(GRACE))
+            verdict["observed"] = last["observed"]
         except (TimeoutError, Closed):
             self._new_tester()
-        return late
+        return verdict
 
     def _finish_test(self, verdict: dict[str, Any]) -> dict[str, Any]:
         reason = self._settled()
@@ -223,4 +229,4 @@ def _failed(step: Step, name: str, text: str) -> dict[str, Any]:
 
 
 def _verdict(status: str, message: str) -> dict[str, Any]:
-    return {"status": status, "property": None, "hint": None, "message": message, "trace": None, "printed": ""}
+    return {"status": status, "property": None, "hint": None, "message": message, "trace": None, "printed": "", "observed": []}

@@ -11,6 +11,7 @@ import marshal
 import os
 import socket
 import sys
+import traceback
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -82,9 +83,10 @@ class TestPeer(Peer):
         return self.rules.may_change(label, parameter)
 
     def refuse_change(self, label: Any, parameter: str) -> None:
-        if self.observer is not None:
-            return  # it is seen in the arguments
-        raise CheckFailed("inputs left unchanged", f"the argument {parameter!r} was changed in place", "")
+        error = CheckFailed("inputs left unchanged", f"the argument {parameter!r} was changed in place", "")
+        if self.observer is None:
+            raise error
+        self.session.failed(error)
 
     def printed(self, text: str) -> None:
         self.session.learner_printed(text)
@@ -106,6 +108,9 @@ class TestSession:
         self.filename = ""
         self.hidden: list[tuple[int, int]] = []
         self.secret = False
+        self.verdict: dict[str, Any] | None = None  # on a test that goes on after a failure
+        self.observer: Observer | None = None
+        self.tell: Callable[[dict[str, Any]], None] = lambda verdict: None
 
     def give(self, identity: str, source: str) -> str | None:
         """Run a given cell; what goes wrong (it may need the learner's functions) is reported, not raised."""
@@ -125,35 +130,75 @@ class TestSession:
         self.values += values
 
     def test(self, order: dict[str, Any], channel: Channel) -> dict[str, Any]:
-        """Run one test cell against the learner's process at the other end of `channel`."""
-        self.filename, self.hidden, self.secret = f"<{order['id']}>", order["hidden"], False
+        """Run one test cell against the learner's process at the other end of `channel`.
+
+        If it is to `observe`, a check that does not hold settles the verdict, which is told at once, but does not end the test: what
+        the solution does on the other inputs says which mistake it is.
+        """
+        self.filename, self.hidden, self.secret, self.verdict = f"<{order['id']}>", order["hidden"], False, None
+        self.observer = Observer() if order["observe"] else None
         error: BaseException | None = None
-        observer = Observer() if order["observe"] else None
+        reseed(self.seed)
         try:
-            peer = TestPeer(channel, self, Rules(order["rules"]), observer)
+            peer = TestPeer(channel, self, Rules(order["rules"]), self.observer)
             self._bind(peer, set(order["uses"]))
             source = order["source"]
             linecache.cache[self.filename] = (len(source), None, source.splitlines(keepends=True), self.filename)
-            with self._lenient() if observer else contextlib.nullcontext():
+            with self._lenient() if self.observer else contextlib.nullcontext():
                 exec(marshal.loads(order["code"]), self.namespace)
         except BaseException as caught:
             error = caught
-        verdict = judge(error, self.filename, self.hidden)
-        verdict["observed"] = observer.seen if observer else []
-        verdict["printed"] = "".join(text for name, text in self.capture.take() if name == "learner")
+        verdict = self.verdict or judge(error, error is not None and self._is_hidden(_line_of(error, self.filename)))
+        verdict |= {"printed": self._printed(), "final": True, "observed": []}
+        if self.observer and (verdict["status"] != "passed" or order["observe"] == "always"):
+            verdict["observed"] = self.observer.summaries()
         channel.close()
         return verdict
 
     @contextlib.contextmanager
     def _lenient(self) -> Iterator[None]:
-        """While a solution is only observed, a check that does not hold does not end the test. Draws begin anew, as for the others."""
-        reseed(self.seed)
+        """While a test is observed, a check that does not hold does not end it."""
         checks = {name: self.namespace[name] for name in CHECKS if name in self.namespace}
-        self.namespace |= {name: _never_failing(check) for name, check in checks.items()}
+        self.namespace |= {name: self._noting(check) for name, check in checks.items()}
         try:
             yield
         finally:
             self.namespace |= checks
+
+    def _noting(self, check: Callable[..., None]) -> Callable[..., None]:
+        def noting(*args: Any, **kwargs: Any) -> None:
+            try:
+                check(*args, **kwargs)
+            except CheckFailed as error:
+                self.failed(error)
+
+        return noting
+
+    def failed(self, error: CheckFailed) -> None:
+        """Settle the verdict of a test that goes on, and tell it: should the rest hang, there is one."""
+        if self.verdict is None:
+            assert self.observer is not None
+            self.verdict = judge(error, self._is_hidden(self._line_now()))
+            self.secret = True  # nothing printed from here on would have been printed if the test had ended
+            self.tell(self.verdict | {"printed": self._printed(), "final": False, "observed": []})
+            self.observer.failed()
+
+    def _printed(self) -> str:
+        printed = "".join(text for name, text in self.capture.take() if name == "learner")
+        if self.verdict is not None:
+            printed = self.verdict.setdefault("printed", printed)
+        return printed
+
+    def _line_now(self) -> int | None:
+        """The line of the test cell that is being run."""
+        frame: types.FrameType | None = sys._getframe()
+        while frame is not None and not (frame.f_code.co_filename == self.filename and frame.f_code.co_name == "<module>"):
+            frame = frame.f_back
+        return frame and frame.f_lineno
+
+    def _is_hidden(self, line: int | None) -> bool:
+        """Whether a line is in a hidden part of the test cell, or after one. In doubt, yes."""
+        return line is None or any(start <= line for start, _end in self.hidden)
 
     def _bind(self, peer: TestPeer, uses: set[str]) -> None:
         for name in self.functions:
@@ -168,20 +213,16 @@ class TestSession:
 
     def learner_printed(self, text: str) -> None:
         """Keep what the learner printed during a visible check; drop it from the first hidden one on: it may show hidden data."""
-        frame = sys._getframe()
-        while frame.f_back is not None and not (frame.f_code.co_filename == self.filename and frame.f_code.co_name == "<module>"):
-            frame = frame.f_back
-        self.secret |= any(start <= frame.f_lineno <= end for start, end in self.hidden)
+        line = self._line_now()
+        self.secret |= line is not None and any(start <= line <= end for start, end in self.hidden)
         if not self.secret:
             self.capture.add("learner", text)
 
 
-def _never_failing(check: Callable[..., None]) -> Callable[..., None]:
-    def lenient(*args: Any, **kwargs: Any) -> None:
-        with contextlib.suppress(CheckFailed):
-            check(*args, **kwargs)
-
-    return lenient
+def _line_of(error: BaseException, filename: str) -> int | None:
+    """The line of the test cell that an error came out of."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return next((number for f, number in frames if f.f_code.co_filename == filename and f.f_code.co_name == "<module>"), None)
 
 
 def main(control: int, output: int, seed: int) -> None:
@@ -190,6 +231,7 @@ def main(control: int, output: int, seed: int) -> None:
     os.environ["AUTOGRADER_SEED"] = str(seed)
     reseed(seed)
     session = TestSession(output, seed)
+    session.tell = lambda verdict: channel.send(PLAIN.dumps(verdict))
     sys.stdout, sys.stderr = session.capture.stream("stdout"), session.capture.stream("stderr")
     with contextlib.suppress(Closed):
         while True:

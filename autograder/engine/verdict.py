@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 from autograder.checks import CheckFailed
@@ -64,15 +63,8 @@ class Rules:
         return any(parameter in self.inplace.get(key, ()) for key in self._keys(label))
 
 
-def is_hidden(error: BaseException, filename: str, hidden: list[tuple[int, int]]) -> bool:
-    """Whether the error came out of a hidden part of the test cell, or after one. In doubt, yes."""
-    frames = traceback.walk_tb(error.__traceback__)
-    lines = [number for f, number in frames if f.f_code.co_filename == filename and f.f_code.co_name == "<module>"]
-    return not lines or any(start <= lines[0] for start, _end in hidden)
-
-
-def judge(error: BaseException | None, filename: str, hidden: list[tuple[int, int]]) -> dict[str, Any]:
-    """The verdict on a test cell that ended with `error`.
+def judge(error: BaseException | None, hidden: bool) -> dict[str, Any]:
+    """The verdict on a test cell that failed with `error`, in a `hidden` part of it or a visible one.
 
     `message` says nothing that the learner's code could have chosen. `open` says more, or is None: it may be shown only if
     that code has not seen hidden data yet.
@@ -81,7 +73,7 @@ def judge(error: BaseException | None, filename: str, hidden: list[tuple[int, in
     if error is None:
         return verdict
     verdict |= _told(error, secret=True)
-    if not is_hidden(error, filename, hidden):
+    if not hidden:
         verdict["open"] = _told(error, secret=False)["message"][: 2 * MAX_MESSAGE]
     return verdict
 

@@ -98,6 +98,12 @@ def test_the_checkout_is_out_of_reach(folder: str) -> None:
     assert (root / folder).exists() or folder in ("submitted", "gradebook.db", "exercises", ".git")
 
 
+def test_what_the_system_gives_can_be_read() -> None:
+    """Also where root steps down to nobody, who can't enter folders that are made for root."""
+    paths = [path for path in sandbox.SYSTEM if os.path.exists(path)]
+    assert "SAW []" in reveals(f"[p for p in {paths} if not os.access(p, os.R_OK)]")
+
+
 def test_the_file_system_is_read_only_and_tmp_is_fresh() -> None:
     root = Path(__file__).resolve().parents[2]
     for path in (root / "autograder/checks.py", Path("/usr/x"), Path("/x"), Path("/dev/x"), Path(os.__file__)):
