@@ -12,9 +12,11 @@ import atexit
 import functools
 import ipaddress
 import json
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from autograder.course import CourseError
-from autograder.master import Assignment, parse_master
+from autograder.master import Assignment, read_master
 from autograder.results import Grade, TaskGrade, grade_from_plain
 from autograder.submissions import digest_of
 
@@ -160,7 +162,7 @@ class ClusterDriver:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.masters: dict[str, str] = {}
+        self.given: dict[str, tuple[tuple[str, str], ...]] = {}
         self.count, self.counted = 0, 0.0
         self.deserted: float | None = None  # since when there has been no worker
 
@@ -183,17 +185,20 @@ class ClusterDriver:
 
         environment = environment_hash()
         key = f"grade-{assignment.stem}-{digest_of(notebook)}-{assignment.hash}-{environment}-{seed}"
-        master = self._master(assignment)
-        return self.client.submit(grade_job, assignment.stem, master, notebook, seed, environment, key=key, pure=False)
+        given = self._given(assignment)
+        return self.client.submit(grade_job, assignment.stem, given, notebook, seed, environment, key=key, pure=False)
 
-    def _master(self, assignment: Assignment) -> str:
-        """The text of a master, read once, and the one that the assignment was made from."""
-        if assignment.hash not in self.masters:
+    def _given(self, assignment: Assignment) -> tuple[tuple[str, str], ...]:
+        """What a worker needs of an assignment, read once, as (path in a course, text): its master, and what explains a failure."""
+        if assignment.hash not in self.given:
             text = assignment.path.read_text()
             if digest_of(text.encode()) != assignment.hash:
                 raise CourseError(f"{assignment.path} changed while its submissions were graded; run the command again")
-            self.masters[assignment.hash] = text
-        return self.masters[assignment.hash]
+            root = assignment.path.parents[2]
+            more = [assignment.path.with_name("wrong.py"), *root.glob(f"book/*/{assignment.stem}.md")]
+            found = [(str(path.relative_to(root)), path.read_text()) for path in more if path.is_file()]
+            self.given[assignment.hash] = ((f"solutions/{assignment.stem}/{assignment.stem}.md", text), *found)
+        return self.given[assignment.hash]
 
     def _workers(self) -> int:
         """How many workers there are, asked at most once a second."""
@@ -243,14 +248,14 @@ def _result(future: Future, assignment: Assignment, seed: int) -> Grade:
 _engine: Engine | None = None
 
 
-def grade_job(stem: str, master: str, notebook: bytes, seed: int, environment: str) -> bytes:
+def grade_job(stem: str, given: tuple[tuple[str, str], ...], notebook: bytes, seed: int, environment: str) -> bytes:
     """Grade one submission; the grade, or what is wrong with this worker, as JSON."""
     from autograder.engine.engine import environment_hash
 
     if environment_hash() != environment:
         return _answer(problem="a worker has other versions of Python, its libraries or the course than this machine")
     try:
-        return _answer(grade=asdict(_running_engine().grade(_parsed(stem, master), notebook, seed)))
+        return _answer(grade=asdict(_running_engine().grade(_laid_down(stem, given), notebook, seed)))
     except Exception as error:
         return _answer(problem=f"{type(error).__name__} in a worker: {error}")
 
@@ -260,8 +265,14 @@ def _answer(**fields: Any) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _parsed(stem: str, master: str) -> Assignment:
-    return parse_master(master, Path(f"{stem}.md"))
+def _laid_down(stem: str, given: tuple[tuple[str, str], ...]) -> Assignment:
+    """The assignment, from a course's folder of this worker's own."""
+    folder = Path(tempfile.mkdtemp(prefix="autograder-worker-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name, text in (("_toc.yml", ""), *given):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return read_master(folder / "solutions" / stem / f"{stem}.md")
 
 
 def _running_engine() -> Engine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -61,15 +60,19 @@ def _task(course: Course, engine: Engine, assignment: Assignment, task: Task) ->
         held_out = _named(behaviour, known.reference, others)
         score.held_out_named += held_out is not None
         score.failures += [f"{name}, held out, is called {held_out}"] if held_out else []
-    for entry, behaviour in _observed(engine, assignment, task, read_alternatives(course.rewritten(assignment.stem), "rewritten")):
+    reference = {t.solution_id: assignment.source(t.solution_id) for t in assignment.tasks}
+    for entry in _of_task(task, read_alternatives(course.rewritten(assignment.stem), "rewritten")):
         if entry.of not in known.wrong:
             raise CatalogueError(f"{entry.path}:{entry.line}: there is no wrong solution {entry.of!r} of {task.name}; name one of wrong.py")
-        said = _named(behaviour, known.reference, known.wrong)
+        sources = reference | {task.solution_id: replace_definition(reference[task.solution_id], entry)}
+        said = engine.grade_sources(assignment, sources, tasks=[task.name]).tasks[0].misconception  # as a learner would be told
         score.rewritten += 1
         score.rewritten_named += said == entry.of
         score.rewritten_misnamed += said not in (None, entry.of)
         score.failures += [f"{entry.name}, a form of {entry.of}, is called {said}"] if said != entry.of else []
-    for entry, behaviour in _observed(engine, assignment, task, read_alternatives(course.variants(assignment.stem), "variant")):
+    for entry in _of_task(task, read_alternatives(course.variants(assignment.stem), "variant")):
+        source = {task.solution_id: replace_definition(reference[task.solution_id], entry)}
+        behaviour = engine.observe(assignment, source, task, 0)
         said = _named(behaviour, known.reference, known.wrong)
         score.right += 1
         score.right_accused += said is not None
@@ -82,13 +85,8 @@ def _named(behaviour: Observation, reference: Observation, wrong: dict[str, Obse
     return match.name if match else None
 
 
-def _observed(
-    engine: Engine, assignment: Assignment, task: Task, entries: list[Alternative]
-) -> Iterator[tuple[Alternative, Observation]]:
-    source = assignment.source(task.solution_id)
-    for entry in entries:
-        if entry.target == task.name or entry.target in task.defines:
-            yield entry, engine.observe(assignment, {task.solution_id: replace_definition(source, entry)}, task, 0)
+def _of_task(task: Task, entries: list[Alternative]) -> list[Alternative]:
+    return [entry for entry in entries if entry.target == task.name or entry.target in task.defines]
 
 
 def write_scores(course: Course, scores: list[Score]) -> Path:

@@ -27,7 +27,7 @@ def diagnose_verb(course: Course, stems: tuple[str, ...], write: bool) -> None:
     for head in ("Assignment", "Known, named", "Held out, named", "Rewritten, named", "misnamed", "Right, accused"):
         table.add_column(head, justify="left" if head == "Assignment" else "right", no_wrap=True)
     scores = []
-    with Engine(explains=False) as engine:
+    with Engine() as engine:
         for stem in course.select(stems):
             with waiting(f"diagnosing {stem}"):
                 score = diagnose(course, engine, stem)

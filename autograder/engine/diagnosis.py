@@ -14,6 +14,7 @@ from typing import Any
 
 Summary = tuple[Any, ...]  # a value as nested tuples of plain data
 Observation = Sequence[tuple[str, Summary, Summary]]
+CUT: tuple[str, Summary, Summary] = ("cut", (), ())  # the last of an observation that the clock ended: more might have come
 
 Tolerance = tuple[float, float]  # relative and absolute
 
@@ -36,6 +37,9 @@ class Match:
 
 def best_match(learner: Observation, reference: Observation, catalogue: Mapping[str, Observation]) -> Match | None:
     """The wrong solution whose behaviour the learner's is, or None where none fits clearly."""
+    seen = len(learner) - 1 if learner and learner[-1] == CUT else None
+    learner, reference = learner[:seen], reference[:seen]
+    catalogue = {name: wrong[:seen] for name, wrong in catalogue.items()}
     exact = [name for name, wrong in catalogue.items() if agreement(learner, reference, wrong, ROUNDING) == 1.0]
     if len(exact) == 1:
         return Match(exact[0], 1.0)
@@ -74,6 +78,9 @@ def informative(one: Observation, reference: Observation, tolerance: Tolerance =
 
 def agreement(learner: Observation, reference: Observation, wrong: Observation, tolerance: Tolerance = REWRITTEN) -> float:
     """In how many of the places where either differs from the reference the two do the same, from 0 to 1."""
+    if wrong and wrong[-1] == CUT:
+        seen = len(wrong) - 1
+        learner, reference, wrong = learner[:seen], reference[:seen], wrong[:seen]
     places = informative(learner, reference, tolerance) | informative(wrong, reference, tolerance)
     if not places:
         return 0.0

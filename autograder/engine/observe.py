@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.engine.diagnosis import Summary
+from autograder.engine.diagnosis import CUT, Summary
 
 KEPT = 64  # numbers of an array, spread evenly over it
 ITEMS = 8  # of a sequence or a dict
 DEPTH = 4
-SECONDS = 3.0  # a test that has failed goes on for so long: what was seen until then tells enough
+SECONDS = 0.25  # a learner's test that has failed goes on for so long: what was seen until then tells enough
+LONG = 1.0  # and that of a known mistake, which is watched once
 MOST = 400
 LEAVES = 200_000  # of all summaries together: a result can be built to make them huge
 
@@ -31,13 +32,15 @@ class Enough(BaseException):
 class Observer:
     """Collects sketches of what was asked, what came back, and what the arguments hold afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
         self.seen: list[tuple[str, Any, Any]] = []
         self.deadline: float | None = None
+        self.cut = False
 
     def failed(self) -> None:
         """The test has failed: it goes on for the sake of what can be seen, and not for long."""
-        self.deadline = self.deadline or time.monotonic() + SECONDS
+        self.deadline = self.deadline or time.monotonic() + self.seconds
 
     def returned(self, asked: str, value: Any, arguments: tuple[Any, ...]) -> None:
         if len(self.seen) < MOST:
@@ -51,6 +54,7 @@ class Observer:
         mutable = tuple(a for a in arguments if isinstance(a, (list, dict, np.ndarray, torch.Tensor)))
         self.seen.append((asked, result, sketch(mutable) if mutable else NOTHING))
         if self.deadline is not None and (len(self.seen) >= MOST or time.monotonic() > self.deadline):
+            self.cut = len(self.seen) < MOST
             raise Enough
 
     def summaries(self) -> list[tuple[str, Summary, Summary]]:
@@ -60,7 +64,7 @@ class Observer:
             leaves += _leaves(found[-1])
             if leaves > LEAVES:
                 break
-        return found
+        return [*found, CUT] if self.cut else found
 
 
 def _leaves(value: Any) -> int:

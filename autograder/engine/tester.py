@@ -19,7 +19,7 @@ from typing import Any
 from autograder.checks import CheckFailed
 from autograder.engine.cells import Capture, Shell, defined
 from autograder.engine.codec_plain import PLAIN
-from autograder.engine.observe import Observer
+from autograder.engine.observe import LONG, SECONDS, Observer
 from autograder.engine.remote import Remote, RemoteMethod
 from autograder.engine.rpc import Peer
 from autograder.engine.seeds import reseed
@@ -136,7 +136,7 @@ class TestSession:
         the solution does on the other inputs says which mistake it is.
         """
         self.filename, self.hidden, self.secret, self.verdict = f"<{order['id']}>", order["hidden"], False, None
-        self.observer = Observer() if order["observe"] else None
+        self.observer = Observer(LONG if order["observe"] == "always" else SECONDS) if order["observe"] else None
         error: BaseException | None = None
         reseed(self.seed)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,9 +14,10 @@ import pytest
 
 from autograder.bench.crash import contents
 from autograder.bench.process import family
-from autograder.cluster import Certificates, ClusterDriver, _result, cluster_at, is_loopback, local_cluster
+from autograder.cluster import Certificates, ClusterDriver, _result, cluster_at, grade_job, is_loopback, local_cluster
 from autograder.course import Course, CourseError
 from autograder.engine import Engine
+from autograder.engine.engine import environment_hash
 from autograder.grade import grade_class
 from autograder.master import read_master
 from autograder.tests.conftest import answered, reference_answers, submit, wrong_answers
@@ -75,6 +77,13 @@ def test_no_answer_and_a_bad_one_are_infrastructure_errors_and_not_zeros(tiny_co
     grade = _result(future, read_master(tiny_course.master("tiny")), seed=0)
     assert grade.infrastructure_error
     assert [task.status for task in grade.tasks] == ["infrastructure"] * 2
+
+
+def test_a_worker_explains_a_failure_as_this_machine_would(tiny_course: Course) -> None:
+    answers = reference_answers(tiny_course, "tiny") | {"mean_square": "def mean_square(x):\n    return sum(v * v for v in x) / 2"}
+    given = ClusterDriver(None)._given(read_master(tiny_course.master("tiny")))  # type: ignore[arg-type]
+    said = json.loads(grade_job("tiny", given, answered(tiny_course, "tiny", answers).encode(), 0, environment_hash()))
+    assert [task["misconception"] for task in said["grade"]["tasks"]] == ["half_of_the_sum", None]
 
 
 def test_a_cluster_that_fails_writes_no_grade(tiny_course: Course) -> None:

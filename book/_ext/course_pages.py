@@ -20,7 +20,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
 # Extensions of the course that this one brings along.
-COMPANIONS = ("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study", "course_proofs")
+COMPANIONS = (
+    *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study"),
+    *("course_proofs", "course_grading"),
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

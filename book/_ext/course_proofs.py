@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 from course_generated import add_piece, raw
+from course_tables import marked, table
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.domains.std import StandardDomain
@@ -39,7 +39,7 @@ def kill_matrix(app: Sphinx, docname: str, certificates: list[Certificate]) -> s
     head = ["assignment", "tasks", "wrong solutions", "variants", "mutants", "killed", "equivalent", "seeds", "seconds"]
     rows = [[_assignment(app, docname, c.stem), *_counts([c]), f"{c.seeds} + {c.variant_seeds}", f"{c.seconds:.0f}"] for c in certificates]
     total = ["all", *_counts(certificates), "", f"{sum(c.seconds for c in certificates):.0f}"]
-    return _table("The kill matrix: what was run on each assignment", head, [*rows, total])
+    return table("The kill matrix: what was run on each assignment", head, [*rows, total])
 
 
 def _counts(certificates: list[Certificate]) -> list[str]:
@@ -54,8 +54,8 @@ def kill_tasks(app: Sphinx, docname: str, certificates: list[Certificate]) -> st
     head = ["task", "wrong", "seen at once", "variants", "mutants", "killed", "equivalent", "right within", "wrong by"]
     parts = []
     for certificate in certificates:
-        table = _table(f"Tasks of {certificate.stem}", head, [_task(task) for task in certificate.tasks])
-        parts.append(f"<h3>{_assignment(app, docname, certificate.stem)}</h3>{table}")
+        shown = table(f"Tasks of {certificate.stem}", head, [_task(task) for task in certificate.tasks])
+        parts.append(f"<h3>{_assignment(app, docname, certificate.stem)}</h3>{shown}")
     return "".join(parts)
 
 
@@ -70,11 +70,6 @@ def _name(name: str) -> str:
     return f"<code>{html.escape(name).replace('_', '_<wbr>')}</code>"
 
 
-def _marked(text: str) -> str:
-    """Text whose backquotes mark code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text.strip()))
-
-
 def _ratio(value: float | None) -> str:
     """An error in tolerances; what is far on either side needs no digits."""
     if value is None:
@@ -87,11 +82,11 @@ def kill_operators(app: Sphinx, docname: str, certificates: list[Certificate]) -
     made: Counter[str] = sum((c.operators() for c in certificates), Counter())
     alive: Counter[str] = sum((c.operators("survivors") for c in certificates), Counter())
     rows = [
-        [name, _marked(operator.__doc__ or ""), str(made[name]), str(made[name] - alive[name]), str(alive[name])]
+        [name, marked(operator.__doc__ or ""), str(made[name]), str(made[name] - alive[name]), str(alive[name])]
         for name, operator in OPERATORS.items()
         if made[name]
     ]
-    return _table("Mutation operators", ["operator", "what it does to the reference", "mutants", "killed", "equivalent"], rows)
+    return table("Mutation operators", ["operator", "what it does to the reference", "mutants", "killed", "equivalent"], rows)
 
 
 def misconceptions(app: Sphinx, docname: str, certificates: list[Certificate]) -> str:
@@ -110,9 +105,9 @@ def misconceptions(app: Sphinx, docname: str, certificates: list[Certificate]) -
             for task in certificate.tasks
             for wrong in task.wrongs
         ]
-        table = _table(f"Wrong solutions of {certificate.stem}", head, rows)
+        shown = table(f"Wrong solutions of {certificate.stem}", head, rows)
         title = html.escape(_title(app, certificate.stem))
-        parts.append(f"<details><summary>{title}: {len(rows)} wrong solutions</summary>{table}</details>")
+        parts.append(f"<details><summary>{title}: {len(rows)} wrong solutions</summary>{shown}</details>")
     return "".join(parts)
 
 
@@ -125,7 +120,7 @@ def diagnosis(app: Sphinx, docname: str) -> str:
     keys += ("right", "right_accused")
     rows = [[_assignment(app, docname, score["stem"]), *(str(score[key]) for key in keys)] for score in scores]
     total = ["all", *(str(sum(score[key] for score in scores)) for key in keys)]
-    return _table("Diagnosis: how often the misconception was named", head, [*rows, total])
+    return table("Diagnosis: how often the misconception was named", head, [*rows, total])
 
 
 def _section(app: Sphinx, docname: str, label: str) -> str:
@@ -147,13 +142,3 @@ def _assignment(app: Sphinx, docname: str, stem: str) -> str:
 def _title(app: Sphinx, stem: str) -> str:
     found = app.env.titles.get(f"exercises/{stem}/{stem}")
     return found.astext().removesuffix(": assignment") if found else stem.replace("_", " ")
-
-
-def _table(label: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of markup; the first column heads its row. It scrolls sideways on a narrow screen, by keyboard too."""
-    top = "".join(f'<th scope="col">{name}</th>' for name in head)
-    body = "".join(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows)
-    return (
-        f'<div class="proofs" role="region" aria-label="{html.escape(label)}" tabindex="0">'
-        f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
