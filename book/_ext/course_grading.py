@@ -99,49 +99,49 @@ def grading_damage(course: Course) -> str:
 
 BOUNDARY = """
 <figure class="boundary">
-<svg viewBox="0 0 420 470" role="img" aria-labelledby="boundary-title boundary-text">
+<svg viewBox="0 0 420 480" role="img" aria-labelledby="boundary-title boundary-text">
 <title id="boundary-title">The trust boundary</title>
 <desc id="boundary-text">The grader holds masters, submissions and the gradebook. It starts a sandbox, in which one process runs the
 hidden tests and another, behind walls of its own, runs the learner's code. Between these two only data cross: calls, and numbers as
 answers. The tests' process alone tells the grader a verdict.</desc>
 <g fill="none" stroke="currentColor" stroke-width="1.5">
 <rect x="10" y="10" width="400" height="110" rx="8"/>
-<rect x="10" y="175" width="400" height="285" rx="8" stroke-dasharray="7 5"/>
-<rect x="30" y="225" width="165" height="105" rx="8"/>
-<rect x="225" y="225" width="165" height="215" rx="8" stroke-width="3"/>
+<rect x="10" y="175" width="400" height="295" rx="8" stroke-dasharray="7 5"/>
+<rect x="30" y="200" width="165" height="105" rx="8"/>
+<rect x="225" y="200" width="165" height="215" rx="8" stroke-width="3"/>
 </g>
 <g stroke="currentColor" stroke-width="1.5" fill="currentColor">
-<path d="M85 222V125" fill="none"/><path d="m85 121-5 10h10z"/>
-<path d="M140 121v97" fill="none"/><path d="m140 223-5-10h10z"/>
-<path d="M310 121v97" fill="none"/><path d="m310 223-5-10h10z"/>
-<path d="M198 265h21" fill="none"/><path d="m224 265-9-4.500v9z"/>
-<path d="M222 300h-21" fill="none"/><path d="m196 300 9-4.500v9z"/>
+<path d="M85 197V125" fill="none"/><path d="m85 121-5 10h10z"/>
+<path d="M140 121v72" fill="none"/><path d="m140 198-5-10h10z"/>
+<path d="M310 121v72" fill="none"/><path d="m310 198-5-10h10z"/>
+<path d="M198 240h21" fill="none"/><path d="m224 240-9-4.500v9z"/>
+<path d="M222 275h-21" fill="none"/><path d="m196 275 9-4.500v9z"/>
 </g>
 <g fill="currentColor" font-size="14" font-family="inherit">
 <text x="25" y="35" font-weight="600">The grader</text>
 <text x="25" y="58">masters with hidden tests, submissions,</text>
 <text x="25" y="77">gradebook; plans what runs, keeps the clock,</text>
 <text x="25" y="96">writes each grade with its record</text>
-<text x="20" y="152">verdict</text><text x="150" y="152">tests</text><text x="320" y="152">learner's cells</text>
-<text x="25" y="205" font-weight="600">Sandbox: no network, no course, read-only system</text>
-<text x="45" y="250" font-weight="600">Tests</text>
-<text x="45" y="272">run hidden tests;</text>
-<text x="45" y="291">never run code of</text>
-<text x="45" y="310">the learner's</text>
-<text x="238" y="250" font-weight="600">Learner's code</text>
-<text x="238" y="272">own namespaces,</text>
-<text x="238" y="291">memory, time and</text>
-<text x="238" y="310">process limits;</text>
-<text x="238" y="329">no capabilities;</text>
-<text x="238" y="348">filtered system</text>
-<text x="238" y="367">calls; fresh /tmp;</text>
-<text x="238" y="386">ends with its</text>
-<text x="238" y="405">submission</text>
-<text x="45" y="362">calls go right,</text>
-<text x="45" y="381">plain data come</text>
-<text x="45" y="400">back: numbers,</text>
-<text x="45" y="419">arrays, text.</text>
-<text x="45" y="438">No pickles.</text>
+<text x="20" y="152">verdict</text><text x="150" y="152">tests</text><text x="300" y="152" text-anchor="end">learner's cells</text>
+<text x="210" y="455" font-weight="600" text-anchor="middle">The sandbox: no network, no masters</text>
+<text x="45" y="225" font-weight="600">Tests</text>
+<text x="45" y="247">run hidden tests;</text>
+<text x="45" y="266">never run code of</text>
+<text x="45" y="285">the learner's</text>
+<text x="238" y="225" font-weight="600">Learner's code</text>
+<text x="238" y="247">own namespaces,</text>
+<text x="238" y="266">memory, time and</text>
+<text x="238" y="285">process limits;</text>
+<text x="238" y="304">no capabilities;</text>
+<text x="238" y="323">filtered system</text>
+<text x="238" y="342">calls; fresh /tmp;</text>
+<text x="238" y="361">ends with its</text>
+<text x="238" y="380">submission</text>
+<text x="45" y="337">calls go right,</text>
+<text x="45" y="356">plain data come</text>
+<text x="45" y="375">back: numbers,</text>
+<text x="45" y="394">arrays, text.</text>
+<text x="45" y="413">No pickles.</text>
 </g>
 </svg>
 </figure>
