@@ -94,6 +94,8 @@
   sideColumn("secondary");
   followReading();
   focusScrollers();
-  const here = document.querySelector(".bd-sidebar-primary .current.active > a");
-  if (here && wide.matches) here.scrollIntoView({ block: "nearest" });
+  // Not by scrollIntoView, which also makes the first Tab start from there instead of from the link that skips to the text.
+  const side = document.querySelector(".bd-sidebar-primary");
+  const here = side?.querySelector(".current.active > a");
+  if (here && wide.matches) side.scrollTop += Math.max(0, here.getBoundingClientRect().bottom - side.getBoundingClientRect().bottom);
 })();
