@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from autograder.catalogue import Alternative, CatalogueError, read_alternatives, replace_definition
+from autograder.catalogue import CatalogueError, read_alternatives, replace_definition
 from autograder.course import Course
 from autograder.engine import Engine
 from autograder.engine.diagnosis import Observation, best_match
@@ -61,7 +61,7 @@ def _task(course: Course, engine: Engine, assignment: Assignment, task: Task) ->
         score.held_out_named += held_out is not None
         score.failures += [f"{name}, held out, is called {held_out}"] if held_out else []
     reference = {t.solution_id: assignment.source(t.solution_id) for t in assignment.tasks}
-    for entry in _of_task(task, read_alternatives(course.rewritten(assignment.stem), "rewritten")):
+    for entry in filter(lambda e: task.has(e.target), read_alternatives(course.rewritten(assignment.stem), "rewritten")):
         if entry.of not in known.wrong:
             raise CatalogueError(f"{entry.path}:{entry.line}: there is no wrong solution {entry.of!r} of {task.name}; name one of wrong.py")
         sources = reference | {task.solution_id: replace_definition(reference[task.solution_id], entry)}
@@ -70,7 +70,7 @@ def _task(course: Course, engine: Engine, assignment: Assignment, task: Task) ->
         score.rewritten_named += said == entry.of
         score.rewritten_misnamed += said not in (None, entry.of)
         score.failures += [f"{entry.name}, a form of {entry.of}, is called {said}"] if said != entry.of else []
-    for entry in _of_task(task, read_alternatives(course.variants(assignment.stem), "variant")):
+    for entry in filter(lambda e: task.has(e.target), read_alternatives(course.variants(assignment.stem), "variant")):
         source = {task.solution_id: replace_definition(reference[task.solution_id], entry)}
         behaviour = engine.observe(assignment, source, task, 0)
         said = _named(behaviour, known.reference, known.wrong)
@@ -83,10 +83,6 @@ def _task(course: Course, engine: Engine, assignment: Assignment, task: Task) ->
 def _named(behaviour: Observation, reference: Observation, wrong: dict[str, Observation]) -> str | None:
     match = best_match(behaviour, reference, wrong)
     return match.name if match else None
-
-
-def _of_task(task: Task, entries: list[Alternative]) -> list[Alternative]:
-    return [entry for entry in entries if entry.target == task.name or entry.target in task.defines]
 
 
 def write_scores(course: Course, scores: list[Score]) -> Path:

@@ -41,6 +41,10 @@ class Task:
     def test_id(self) -> str:
         return f"test_{self.name}"
 
+    def has(self, name: str) -> bool:
+        """Whether the solution cell defines the function or class `name`."""
+        return name == self.name or name in self.defines
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -79,20 +83,16 @@ class Assignment:
     def task_defining(self, name: str) -> Task:
         """The task whose solution cell defines the function or class `name`."""
         for task in self.tasks:
-            if name == task.name or name in task.defines:
+            if task.has(name):
                 return task
         raise KeyError(name)
 
 
 def read_master(path: Path) -> Assignment:
     """Read and check a master; raise `MasterError` naming what to mend."""
-    return parse_master(path.read_text(), path)
-
-
-def parse_master(text: str, path: Path) -> Assignment:
-    """A master from its text; `path` gives its stem, and where a mistake is said to be."""
     import jupytext  # a third of a second, for those who read no master
 
+    text = path.read_text()
     raw = jupytext.reads(text, fmt="md:myst")
     notebook = _normalised(raw, path)
     tasks = tuple(_tasks(notebook, path))

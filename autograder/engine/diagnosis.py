@@ -1,8 +1,8 @@
 """Which known mistake a solution behaves like.
 
-A failed task's test goes on to its end, and what the solution does on every input is summarised (`observe`). The same is known of
-the reference and of each wrong solution in the catalogue. Where the learner and a wrong solution differ from the reference in the same
-places and in the same way, that is the misconception.
+A failed task's test goes on for a moment, and what the solution does on each input is summarised (`observe`). The same is known of the
+reference and of each wrong solution in the catalogue. Where the learner and a wrong solution differ from the reference in the same places
+and in the same way, that is the misconception.
 """
 
 from __future__ import annotations
@@ -37,9 +37,6 @@ class Match:
 
 def best_match(learner: Observation, reference: Observation, catalogue: Mapping[str, Observation]) -> Match | None:
     """The wrong solution whose behaviour the learner's is, or None where none fits clearly."""
-    seen = len(learner) - 1 if learner and learner[-1] == CUT else None
-    learner, reference = learner[:seen], reference[:seen]
-    catalogue = {name: wrong[:seen] for name, wrong in catalogue.items()}
     exact = [name for name, wrong in catalogue.items() if agreement(learner, reference, wrong, ROUNDING) == 1.0]
     if len(exact) == 1:
         return Match(exact[0], 1.0)
@@ -78,9 +75,8 @@ def informative(one: Observation, reference: Observation, tolerance: Tolerance =
 
 def agreement(learner: Observation, reference: Observation, wrong: Observation, tolerance: Tolerance = REWRITTEN) -> float:
     """In how many of the places where either differs from the reference the two do the same, from 0 to 1."""
-    if wrong and wrong[-1] == CUT:
-        seen = len(wrong) - 1
-        learner, reference, wrong = learner[:seen], reference[:seen], wrong[:seen]
+    seen = min((len(one) - 1 for one in (learner, wrong) if one and one[-1] == CUT), default=None)
+    learner, reference, wrong = learner[:seen], reference[:seen], wrong[:seen]
     places = informative(learner, reference, tolerance) | informative(wrong, reference, tolerance)
     if not places:
         return 0.0

@@ -36,7 +36,7 @@ class Engine:
     def __init__(self, limits: Limits | None = None, sandbox_floor: str | None = None, explains: bool = True) -> None:
         """`sandbox_floor` is the weakest isolation to accept; if not given, what `AUTOGRADER_SANDBOX_FLOOR` says, else namespaces.
 
-        Where a task fails, an engine that `explains` looks for the misconception behind it, for which the test runs to its end.
+        Where a task fails, an engine that `explains` looks for the misconception behind it, for which the test goes on for a moment.
         """
         self.limits = limits or Limits()
         self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or sandbox.DEFAULT_FLOOR)
@@ -121,9 +121,9 @@ class Engine:
     def _explain(self, assignment: Assignment, grades: list[TaskGrade], session: Session, seed: int) -> None:
         tasks = {task.test_id: task for task in assignment.tasks}
         for grade in grades:
-            observed = session.observed.get(grade.test_id)
+            observed = session.observed.get(grade.test_id) if grade.status in ("failed", "error") else None
             explanation = self.misconceptions.explain(assignment, tasks[grade.test_id], observed, seed) if observed else None
-            if explanation is not None and grade.status in ("failed", "error"):
+            if explanation is not None:
                 grade.diagnosis, grade.misconception = explanation.text, explanation.name
 
     def _blueprint(self, assignment: Assignment) -> Blueprint:

@@ -145,7 +145,7 @@ def catalogue(assignment: Assignment, task: Task) -> list[Alternative]:
     path = assignment.path.with_name("wrong.py")
     written = path.stat() if path.exists() else None
     entries = _entries(path, written and (written.st_mtime_ns, written.st_size))
-    return [entry for entry in entries if entry.target == task.name or entry.target in task.defines]
+    return [entry for entry in entries if task.has(entry.target)]
 
 
 @functools.lru_cache(maxsize=256)

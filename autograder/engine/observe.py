@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,39 +37,39 @@ class Observer:
         self.seconds = seconds
         self.seen: list[tuple[str, Any, Any]] = []
         self.deadline: float | None = None
-        self.cut = False
+        self.cut, self.leaves = False, 0
 
     def failed(self) -> None:
         """The test has failed: it goes on for the sake of what can be seen, and not for long."""
         self.deadline = self.deadline or time.monotonic() + self.seconds
 
     def returned(self, asked: str, value: Any, arguments: tuple[Any, ...]) -> None:
-        if len(self.seen) < MOST:
-            self._add(asked, sketch(value), arguments)
+        self._add(asked, lambda: sketch(value), arguments)
 
     def raised(self, asked: str, error: BaseException, arguments: tuple[Any, ...]) -> None:
-        if len(self.seen) < MOST:
-            self._add(asked, ("raised", type(error).__name__), arguments)
+        self._add(asked, lambda: ("raised", type(error).__name__), arguments)
 
-    def _add(self, asked: str, result: Any, arguments: tuple[Any, ...]) -> None:
-        mutable = tuple(a for a in arguments if isinstance(a, (list, dict, np.ndarray, torch.Tensor)))
-        self.seen.append((asked, result, sketch(mutable) if mutable else NOTHING))
-        if self.deadline is not None and (len(self.seen) >= MOST or time.monotonic() > self.deadline):
-            self.cut = len(self.seen) < MOST
+    def _add(self, asked: str, result: Callable[[], Any], arguments: tuple[Any, ...]) -> None:
+        if not self._full():
+            mutable = tuple(a for a in arguments if isinstance(a, (list, dict, np.ndarray, torch.Tensor)))
+            self.seen.append((asked, result(), sketch(mutable) if mutable else NOTHING))
+            self.leaves += _leaves(self.seen[-1])
+        if self.deadline is not None and (self._full() or time.monotonic() > self.deadline):
+            self.cut = not self._full()
             raise Enough
 
+    def _full(self) -> bool:
+        return len(self.seen) >= MOST or self.leaves > LEAVES
+
     def summaries(self) -> list[tuple[str, Summary, Summary]]:
-        found, leaves = [], 0
-        for asked, result, arguments in self.seen:
-            found.append((asked, plain(result), plain(arguments)))
-            leaves += _leaves(found[-1])
-            if leaves > LEAVES:
-                break
+        found = [(asked, plain(result), plain(arguments)) for asked, result, arguments in self.seen]
         return [*found, CUT] if self.cut else found
 
 
-def _leaves(value: Any) -> int:
-    return sum(map(_leaves, value)) if isinstance(value, tuple) else 1
+def _leaves(sketched: Any) -> int:
+    if isinstance(sketched, tuple):
+        return sum(map(_leaves, sketched))
+    return sketched.size if isinstance(sketched, np.ndarray) else 1
 
 
 def summary(value: Any) -> Summary:

@@ -73,15 +73,16 @@ def probe() -> tuple[str, str]:
         return "none", "sandboxes need Linux (on macOS and Windows: grade in a Linux container or virtual machine)"
     reason = "the program 'bwrap' (bubblewrap) is not installed"
     if shutil.which("bwrap") is not None:
-        reason = _why_not("namespaces", command("namespaces"))
+        reason = _why_not("namespaces", tuple(command("namespaces")))
         if not reason:
             return "namespaces", ""
         reason = f"the kernel does not let bubblewrap make namespaces ({reason})"
-    own = _why_not("unshared", command("unshared"))
+    own = _why_not("unshared", tuple(command("unshared")))
     return ("none", f"{reason}, and namespaces can't be made without it ({own})") if own else ("unshared", reason)
 
 
-def _why_not(level: str, python: list[str]) -> str:
+@functools.lru_cache(maxsize=8)
+def _why_not(level: str, python: tuple[str, ...]) -> str:
     """Why a submission can't have namespaces of its own inside these walls; nothing if it can."""
     libraries = [name for name in ("numpy", "torch") if importlib.util.find_spec(name)]
     trial = (
@@ -110,7 +111,7 @@ def command(level: str) -> list[str]:
 @functools.lru_cache(maxsize=1)
 def _root_can_step_down() -> bool:
     """Whether root can start learner code as nobody: the kernel counts no processes of root's, so a fork bomb would meet no limit."""
-    return os.path.exists(SETPRIV) and not _why_not("namespaces", _bubblewrap(steps_down=True))
+    return os.path.exists(SETPRIV) and not _why_not("namespaces", tuple(_bubblewrap(steps_down=True)))
 
 
 def _bubblewrap(steps_down: bool) -> list[str]:

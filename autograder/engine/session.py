@@ -54,7 +54,7 @@ class Session:
         self.learner = self.tester = None
 
     def run(self, only: set[str] | None = None, observe: bool = False) -> None:
-        """Run all steps; of the tests, those in `only` if given, to their end even if they fail, if `observe`.
+        """Run all steps; of the tests, those in `only` if given. If `observe`, one that fails goes on for a moment.
 
         Then settle what may be shown of it all.
         """

@@ -148,8 +148,7 @@ class TestSession:
                 exec(marshal.loads(order["code"]), self.namespace)
         except BaseException as caught:
             error = caught
-        verdict = self.verdict or judge(error, error is not None and self._is_hidden(_line_of(error, self.filename)))
-        verdict |= {"printed": self._printed(), "final": True, "observed": []}
+        verdict = self.verdict or self._judged(error, None if error is None else _line_of(error, self.filename))
         if self.observer and (verdict["status"] != "passed" or order["observe"] == "always"):
             verdict["observed"] = self.observer.summaries()
         channel.close()
@@ -178,16 +177,15 @@ class TestSession:
         """Settle the verdict of a test that goes on, and tell it: should the rest hang, there is one."""
         if self.verdict is None:
             assert self.observer is not None
-            self.verdict = judge(error, self._is_hidden(self._line_now()))
+            self.verdict = self._judged(error, self._line_now())
             self.secret = True  # nothing printed from here on would have been printed if the test had ended
-            self.tell(self.verdict | {"printed": self._printed(), "final": False, "observed": []})
+            self.tell(self.verdict | {"final": False})
             self.observer.failed()
 
-    def _printed(self) -> str:
+    def _judged(self, error: BaseException | None, line: int | None) -> dict[str, Any]:
+        """The verdict on a test that ended, or failed, at a line of its cell, with what the learner printed until then."""
         printed = "".join(text for name, text in self.capture.take() if name == "learner")
-        if self.verdict is not None:
-            printed = self.verdict.setdefault("printed", printed)
-        return printed
+        return judge(error, self._is_hidden(line)) | {"printed": printed, "final": True, "observed": []}
 
     def _line_now(self) -> int | None:
         """The line of the test cell that is being run."""
