@@ -18,7 +18,7 @@ from autograder.book import build_book
 from autograder.course import Course
 
 VARIABLE = "COURSE_EXECUTION"
-TREE = ("_config.yml", "_toc.yml", "book", "exercises", "solutions")
+TREE = ("_config.yml", "_toc.yml", "pyproject.toml", "book", "exercises", "solutions")
 EDIT = "\n\n```{code-cell} ipython3\nassert 1 + 1 == 2\n```\n"
 
 Outputs = dict[str, list[object]]
