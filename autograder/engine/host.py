@@ -20,6 +20,7 @@ from autograder.engine.wire import Channel, Closed, FrameTooLarge, send_fds
 
 START_SECONDS = 180.0
 CONTROL_FRAME = 64 * 1024 * 1024  # an answer of the tests' process
+MOST_IDLE = 8  # tests' processes that wait for a submission
 LEARNER_FRAME = 1024 * 1024  # an answer of a learner's process, besides the output in it
 # The zygote dies with the thread that started it (that is what "parent" means to Linux), so it is started by one that never ends.
 _STARTER = ThreadPoolExecutor(1, "zygote-starter")
@@ -79,10 +80,11 @@ class ZygoteHost:
 
     def __init__(self, level: str, limits: Limits) -> None:
         self.level, self.limits = level, limits
-        self.lock = threading.Lock()
+        self.lock, self.branching = threading.Lock(), threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.control: Control | None = None
         self.branches: dict[frozenset[str], Control] = {}  # zygotes with more libraries, forked from the first
+        self.idle: list[tuple[tuple[str, frozenset[str], Limits], Child]] = []  # tests' processes, the one used last at the end
         self.lost = False
         self.waiting = False
 
@@ -104,7 +106,7 @@ class ZygoteHost:
         ).result()
         theirs.close()
         self.control = Control(ours)
-        self.branches = {frozenset(): self.control}
+        self.branches, self.idle = {frozenset(): self.control}, []
         self.waiting = True
 
     def ready(self) -> None:
@@ -139,16 +141,34 @@ class ZygoteHost:
                 while os.read(process.stderr.fileno(), 65536):
                     pass
 
-    def fork(self, kind: str, seed: int, libraries: frozenset[str], limits: Limits) -> Child:
+    def fork(self, kind: str, libraries: frozenset[str], limits: Limits) -> Child:
         """A fresh process for a submission, with these libraries imported, under these limits."""
         ours, theirs = socket.socketpair()
         zygote = self._zygote(libraries)
-        answer = self._ask(zygote, {"op": "fork", "kind": kind, "seed": seed, "limits": asdict(limits)}, theirs)
+        answer = self._ask(zygote, {"op": "fork", "kind": kind, "limits": asdict(limits)}, theirs)
         theirs.close()
         if "error" in answer:
             raise InfrastructureError(f"no process could be started: {answer['error']}")
         largest = CONTROL_FRAME if kind == "test" else LEARNER_FRAME + 8 * limits.output
         return Child(answer["pid"], Channel(ours, largest), zygote)
+
+    def tester(self, master: str, libraries: frozenset[str], limits: Limits) -> Child:
+        """A tests' process for a submission of the assignment whose hash is `master`: one that is idle, else a fresh one."""
+        key = (master, libraries, limits)
+        with self.lock:
+            for number, (idle, child) in enumerate(self.idle):
+                if idle == key:
+                    del self.idle[number]
+                    return child
+        return self.fork("test", libraries, limits)
+
+    def give_back(self, child: Child, master: str, libraries: frozenset[str], limits: Limits) -> None:
+        """Keep a tests' process for the next submission of the same assignment, and few in all."""
+        with self.lock:
+            self.idle.append(((master, libraries, limits), child))
+            surplus = self.idle.pop(0)[1] if len(self.idle) > MOST_IDLE else None
+        if surplus:
+            self.end(surplus, wait=False)
 
     def end(self, child: Child, wait: bool = True) -> dict[str, Any]:
         """Kill a fork and everything it started; if `wait`, say why it had ended."""
@@ -158,24 +178,31 @@ class ZygoteHost:
         return self._ask(child.zygote, {"op": "end", "pid": child.pid, "wait": wait})
 
     def _zygote(self, libraries: frozenset[str]) -> Control:
-        """The zygote that has these libraries, branched off if there is none yet."""
-        with self.lock:
-            if self.control is None:
-                raise InfrastructureError("the engine is not started")
-            if libraries not in self.branches:
-                ours, theirs = socket.socketpair()
-                self._ask(self.control, {"op": "branch", "modules": sorted(libraries)}, theirs)
-                theirs.close()
-                ours.settimeout(START_SECONDS)
-                branch = Control(ours)
-                try:
-                    PLAIN.loads(branch.channel.receive())
-                except (Closed, OSError) as error:
-                    self.lost = True
-                    raise InfrastructureError(f"no zygote with {', '.join(sorted(libraries))}") from error
-                ours.settimeout(30.0)
-                self.branches[libraries] = branch
-            return self.branches[libraries]
+        """The zygote that has these libraries, branched off if there is none yet; whoever needs another need not wait for that."""
+        branches = self.branches
+        if not branches:
+            raise InfrastructureError("the engine is not started")
+        if libraries not in branches:
+            with self.branching:
+                if libraries not in branches:
+                    branches[libraries] = self._branch(branches, libraries)
+        return branches[libraries]
+
+    def _branch(self, branches: dict[frozenset[str], Control], libraries: frozenset[str]) -> Control:
+        """A new zygote with these libraries, from the one that lacks the fewest of them."""
+        nearest = max((known for known in branches if known < libraries), key=len)
+        ours, theirs = socket.socketpair()
+        self._ask(branches[nearest], {"op": "branch", "modules": sorted(libraries - nearest)}, theirs)
+        theirs.close()
+        ours.settimeout(START_SECONDS)
+        branch = Control(ours)
+        try:
+            PLAIN.loads(branch.channel.receive())
+        except (Closed, OSError) as error:
+            self.lost = True
+            raise InfrastructureError(f"no zygote with {', '.join(sorted(libraries))}") from error
+        ours.settimeout(30.0)
+        return branch
 
     def _ask(self, zygote: Control, order: dict[str, Any], pass_on: socket.socket | None = None) -> dict[str, Any]:
         try:
@@ -196,7 +223,9 @@ class ZygoteHost:
     def stop(self) -> None:
         for zygote in self.branches.values():
             zygote.channel.close()
-        self.branches = {}
+        for _, child in self.idle:
+            child.channel.close()
+        self.branches, self.idle = {}, []
         if self.process is not None:
             try:
                 self.process.wait(0.0 if self.waiting else 2.0)  # one that is still importing does not notice

@@ -54,8 +54,9 @@ class TestCell:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a master fixes for all its submissions."""
+    """What a master, whose hash is `master`, fixes for all its submissions."""
 
+    master: str
     cells: list[Step]
     expects: dict[str, tuple[list[str], list[str]]]
     tests: dict[str, TestCell]
@@ -88,7 +89,7 @@ def blueprint(assignment: Any) -> Blueprint:
         if grade_id is not None:
             released[grade_id] = without_hidden(source)
     libraries = imported(step.source for step in cells)
-    return Blueprint(cells, expects, test_cells, identities, released, libraries, assignment.limits)
+    return Blueprint(assignment.hash, cells, expects, test_cells, identities, released, libraries, assignment.limits)
 
 
 def plan_sources(print_: Blueprint, sources: Mapping[str, str]) -> Plan:

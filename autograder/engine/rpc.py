@@ -93,6 +93,9 @@ class Peer:
     def take_printed(self) -> str:
         return ""
 
+    def refused(self, error: BaseException) -> None:
+        """Called when a call of the other end could not be read, or was not allowed."""
+
     def describe(self, error: BaseException) -> str:
         """The learner's own lines of a traceback, for feedback."""
         return ""
@@ -257,6 +260,8 @@ class Peer:
             raise
         except BaseException as caught:  # whatever learner code raises belongs to the caller
             error = caught
+            if isinstance(caught, CodecError):
+                self.refused(caught)
         finally:
             self.depth -= 1
         after = changes.contents(self.codec, table, Crossing(self)) if before else []

@@ -39,18 +39,26 @@ class Session:
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.observed: dict[str, Observation] = {}
         self.expected: set[str] = set()
+        self.sound = True  # whether the tests' process may serve another submission
 
     def __enter__(self) -> Session:
         self.deadline = time.monotonic() + self.limits.seconds
-        self.learner = self.host.fork("learner", 0, self.plan.libraries, self.limits)
-        self.tester = self.host.fork("test", self.seed, self.plan.libraries, self.limits)
+        self.learner = self.host.fork("learner", self.plan.libraries, self.limits)
+        self.tester = self.host.tester(self.print.master, self.plan.libraries, self.limits)
+        try:
+            self._prepare({"op": "begin", "seed": self.seed, "output": self.limits.output})
+        except InfrastructureError:  # it died while it was idle
+            self._new_tester()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for child in (self.learner, self.tester):
-            if child is not None:
-                with contextlib.suppress(InfrastructureError):
-                    self.host.end(child, wait=False)
+        with contextlib.suppress(InfrastructureError):
+            if self.learner is not None:
+                self.host.end(self.learner, wait=False)
+            if self.tester is not None and self.sound and exception[0] is None:
+                self.host.give_back(self.tester, self.print.master, self.plan.libraries, self.limits)
+            elif self.tester is not None:
+                self.host.end(self.tester, wait=False)
         self.learner = self.tester = None
 
     def run(self, only: set[str] | None = None, observe: bool = False) -> None:
@@ -128,7 +136,7 @@ class Session:
         """A new learner's process with all that ran before, or False when that has been tried too often."""
         while self.restarts < self.limits.restarts and self._left(1.0) > 0:
             self.restarts += 1
-            self.learner = self.host.fork("learner", 0, self.plan.libraries, self.limits)
+            self.learner = self.host.fork("learner", self.plan.libraries, self.limits)
             for step in list(self.done):
                 try:
                     self._run_cell(self.learner, step)
@@ -163,7 +171,7 @@ class Session:
     def _new_tester(self) -> None:
         if self.tester is not None:
             self.host.end(self.tester)
-        self.tester = self.host.fork("test", self.seed, self.plan.libraries, self.limits)
+        self.tester = self.host.fork("test", self.plan.libraries, self.limits)
         for order in self.prepared:
             self.tester.order(**order)
 
@@ -188,6 +196,7 @@ class Session:
             verdict = self._verdict_of(self.tester)
         except Closed as error:
             raise InfrastructureError("the tests' process is gone") from error
+        self.sound &= verdict["sound"]
         return self._finish_test(verdict)
 
     def _verdict_of(self, tester: Child) -> dict[str, Any]:
@@ -197,6 +206,7 @@ class Session:
             verdict = dict(tester.answer(self._left(seconds)))
             return verdict if verdict["final"] else dict(tester.answer(self._left(min(seconds, OBSERVED))))
         except TimeoutError:
+            self.sound = False
             self._bury("timeout")  # the tests' process, waiting for an answer, now learns that there will be none
         try:
             last = dict(tester.answer(GRACE))
@@ -229,4 +239,5 @@ def _failed(step: Step, name: str, text: str) -> dict[str, Any]:
 
 
 def _verdict(status: str, message: str) -> dict[str, Any]:
-    return {"status": status, "property": None, "hint": None, "message": message, "trace": None, "printed": "", "observed": []}
+    told = {"status": status, "property": None, "hint": None, "message": message, "trace": None}
+    return told | {"printed": "", "observed": [], "sound": False}

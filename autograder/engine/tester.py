@@ -1,6 +1,7 @@
 """The tests' process: given cells, stand-ins for what the learner was to define, test cells, and the verdict.
 
-It runs nothing of the learner's. What it knows of the learner's functions is what came back as data.
+It runs nothing of the learner's. What it knows of the learner's functions is what came back as data. So it serves one submission of
+an assignment after the other, each with a namespace of its own, as long as all that came was sound (see `TestSession.sound`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Any
 
 from autograder.checks import CheckFailed
 from autograder.engine.cells import Capture, Shell, defined
+from autograder.engine.codec import CodecError
 from autograder.engine.codec_plain import PLAIN
 from autograder.engine.observe import LONG, SECONDS, Observer
 from autograder.engine.remote import Remote, RemoteMethod
-from autograder.engine.rpc import Peer
+from autograder.engine.rpc import LearnerGone, Peer
 from autograder.engine.seeds import reseed
 from autograder.engine.verdict import Rules, judge
 from autograder.engine.wire import Channel, Closed, receive_fds
@@ -41,15 +43,25 @@ class TestPeer(Peer):
 
     def request(self, op: str, target: Remote | int, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.observer is None:
-            return super().request(op, target, name, args, kwargs)
+            return self._request(op, target, name, args, kwargs)
         asked, arguments = f"{op} {name}", (*args, *kwargs.values())
         try:
-            value = super().request(op, target, name, args, kwargs)
+            value = self._request(op, target, name, args, kwargs)
         except Exception as error:
             self.observer.raised(asked, error, arguments)
             raise
         self.observer.returned(asked, value, arguments)
         return value
+
+    def _request(self, op: str, target: Remote | int, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return super().request(op, target, name, args, kwargs)
+        except (CodecError, LearnerGone):
+            self.session.sound = False
+            raise
+
+    def refused(self, error: BaseException) -> None:
+        self.session.sound = False
 
     def permits(self, op: str, target: Any, name: str | None) -> bool:
         if op == "vjp":
@@ -93,10 +105,14 @@ class TestPeer(Peer):
 
 
 class TestSession:
-    """One submission's test namespace."""
+    """One submission's test namespace.
+
+    It is `sound` while all that came from the learner's process was well-formed and allowed: only then is the next submission graded
+    in this process, too.
+    """
 
     def __init__(self, output: int, seed: int) -> None:
-        self.seed = seed
+        self.seed, self.sound = seed, True
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.namespace = module.__dict__
@@ -185,7 +201,7 @@ class TestSession:
     def _judged(self, error: BaseException | None, line: int | None) -> dict[str, Any]:
         """The verdict on a test that ended, or failed, at a line of its cell, with what the learner printed until then."""
         printed = "".join(text for name, text in self.capture.take() if name == "learner")
-        return judge(error, self._is_hidden(line)) | {"printed": printed, "final": True, "observed": []}
+        return judge(error, self._is_hidden(line)) | {"printed": printed, "final": True, "sound": self.sound, "observed": []}
 
     def _line_now(self) -> int | None:
         """The line of the test cell that is being run."""
@@ -223,18 +239,25 @@ def _line_of(error: BaseException, filename: str) -> int | None:
     return next((number for f, number in frames if f.f_code.co_filename == filename and f.f_code.co_name == "<module>"), None)
 
 
-def main(control: int, output: int, seed: int) -> None:
-    """Serve the grader's orders until it hangs up."""
-    channel = Channel(socket.socket(fileno=control))
+def begin(channel: Channel, output: int, seed: int) -> TestSession:
+    """A new submission: nothing is left of the one before."""
     os.environ["AUTOGRADER_SEED"] = str(seed)
     reseed(seed)
     session = TestSession(output, seed)
     session.tell = lambda verdict: channel.send(PLAIN.dumps(verdict))
     sys.stdout, sys.stderr = session.capture.stream("stdout"), session.capture.stream("stderr")
+    return session
+
+
+def main(control: int) -> None:
+    """Serve the grader's orders until it hangs up; the first is to begin."""
+    channel = Channel(socket.socket(fileno=control))
     with contextlib.suppress(Closed):
         while True:
             order = PLAIN.loads(channel.receive())
-            if order["op"] == "given":
+            if order["op"] == "begin":
+                session = begin(channel, order["output"], order["seed"])
+            elif order["op"] == "given":
                 session.give(order["id"], order["source"])
             elif order["op"] == "expect":
                 session.expect(order["functions"], order["values"])

@@ -94,7 +94,7 @@ class Zygote:
         pid = namespaces.fork_into_namespaces() if learner and self.isolated else os.fork()
         if pid == 0:
             try:
-                self.become(fd, learner, order["seed"], limits)
+                self.become(fd, learner, limits)
             except BaseException:
                 import traceback
 
@@ -125,7 +125,7 @@ class Zygote:
         os.close(fd)
         return {"pid": pid}
 
-    def become(self, fd: int, learner: bool, seed: int, limits: Limits) -> None:
+    def become(self, fd: int, learner: bool, limits: Limits) -> None:
         """The life of a fork."""
         namespaces.close_all_but(fd)
         namespaces.die_with_parent()
@@ -151,7 +151,7 @@ class Zygote:
             namespaces.limit_memory(limits.memory)
             from autograder.engine.tester import main as test_main
 
-            test_main(fd, limits.output, seed)
+            test_main(fd)
 
     def end(self, pid: int, wait: bool) -> dict[str, Any]:
         """Kill a fork and all it started; if `wait`, say why it ended and what it used."""
