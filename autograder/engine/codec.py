@@ -1,8 +1,8 @@
 """Values to bytes and back, without pickle: decoding builds data and runs nothing.
 
-A value is one tag byte and its payload. Only plain Python data is known here; `codec_arrays` and `rpc` add arrays, tensors
-and references by registering more tags. Decoding checks every length and tag, because the bytes may come from a hostile
-process: whatever is wrong with them is a `CodecError`.
+A value is one tag byte and its payload. Only containers are known here; `codec_plain`, `codec_arrays`, `codec_tensors` and `values`
+add plain data, arrays, tensors and references by registering tags. Decoding checks every length and tag, because the bytes may
+come from a hostile process: whatever is wrong with them is a `CodecError`.
 """
 
 from __future__ import annotations

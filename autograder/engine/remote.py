@@ -55,8 +55,6 @@ class Remote:
             ("_peer", "_target", "_class_names", "_is_class", "_is_iterator"), (peer, target, names, is_class, is_iterator), strict=True
         ):
             object.__setattr__(self, slot, item)
-        if isinstance(target, int):
-            peer.hold(self, target)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._peer.request("call", self, None, args, kwargs)

@@ -7,108 +7,24 @@ callbacks work. `Peer` is symmetric; what each end permits is in its subclasses 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from autograder.engine import changes
 from autograder.engine.codec import CodecError, Decoder, Encoder
-from autograder.engine.codec_plain import PLAIN
-from autograder.engine.gradients import RemoteGraph, differentiable, local_vjp
-from autograder.engine.remote import OPERATORS, Remote, RemoteMethod
-from autograder.engine.values import KNOWN_EXCEPTIONS, Crossing, peer_codec
-from autograder.engine.wire import Channel, Closed, FrameTooLarge
+from autograder.engine.ends import MAX_MESSAGE, LearnerGone, Retained
+from autograder.engine.gradients import RemoteGraph, differentiable
+from autograder.engine.remote import Remote
+from autograder.engine.serving import Server
+from autograder.engine.values import KNOWN_EXCEPTIONS, Crossing
+from autograder.engine.wire import Closed, FrameTooLarge
 
-MAX_NESTED_CALLS = 40
-MAX_MESSAGE = 2000
 MAX_NAME = 100
 
 
-@dataclass
-class _Retained:
-    """The caller's copies of the arguments that an object of the other end keeps, and by which call and parameter each was passed.
-
-    `sent` is what they held when the other end was last told, None if what it has may be something else by now.
-    """
-
-    table: list[Any]
-    labels: list[tuple[Any, str]]
-    sent: tuple[bytes | None, ...] | None = None
-
-
-@dataclass
-class _Held:
-    """The other end's copies. `seen` is what they held after the last call."""
-
-    table: list[Any]
-    seen: list[bytes | None]
-
-
-class LearnerGone(BaseException):
-    """The learner's process ended, or sent something that is no frame."""
-
-
-class Peer:
-    """One end of the conversation."""
-
-    names_functions = False  # whether this end may name functions of known libraries for the other to use
-    accepts_names = False  # whether this end looks up functions that the other names
-
-    def __init__(self, channel: Channel, given: dict[str, Any]) -> None:
-        self.channel, self.given = channel, given
-        self.codec = peer_codec(self.accepts_names)
-        self.exports: dict[int, Any] = {}
-        self.numbers: dict[int, int] = {}
-        self.graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
-        self.counter = 0
-        # Objects of the other end (by number) may keep the arguments they were made with: an optimizer its parameters.
-        # Here are this end's copies, and the call and parameter by which each was passed. The other end has its own in `held`.
-        self.retained: dict[int, _Retained] = {}
-        self.held: dict[int, _Held] = {}
-        self.releases: list[int] = []
-        self.depth = 0
-
-    def lookup(self, name: str) -> Any:
-        raise CodecError("names can't be looked up here")
-
-    def permits(self, op: str, target: Any, name: str | None) -> bool:
-        return True
-
-    def attribute(self, remote: Remote, name: str) -> Any:
-        return RemoteMethod(remote, name)
-
-    def operator(self, remote: Remote, name: str) -> None:
-        """Called before an operator crosses; raises where it may not."""
-
-    def may_change(self, label: Any, parameter: str) -> bool:
-        return True
-
-    def refuse_change(self, label: Any, parameter: str) -> None:
-        """Called when an argument changed that was not to change."""
-
-    def printed(self, text: str) -> None:
-        """Called with what the other end printed while it worked on a call."""
-
-    def take_printed(self) -> str:
-        return ""
-
-    def refused(self, error: BaseException) -> None:
-        """Called when a call of the other end could not be read, or was not allowed."""
-
-    def describe(self, error: BaseException) -> str:
-        """The learner's own lines of a traceback, for feedback."""
-        return ""
-
-    def export(self, value: Any) -> int:
-        if id(value) not in self.numbers:
-            self.counter += 1
-            self.exports[self.counter] = value
-            self.numbers[id(value)] = self.counter
-        return self.numbers[id(value)]
-
-    def hold(self, remote: Remote, number: int) -> None:
-        """A stand-in was made here. (The other end keeps its object until the connection ends: a test is short.)"""
+class Peer(Server):
+    """One end of the conversation: it calls, and answers calls."""
 
     def request(self, op: str, target: Remote | int, name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the other end and wait for its answer, serving its calls meanwhile."""
@@ -134,7 +50,7 @@ class Peer:
         labels = labels + [(label, self.parameter(label, _argument(spans, n))) for n in range(len(kept), len(table))]
         return self._answer((op, name) == ("op", "next"), frame, table, inputs, labels)
 
-    def _told(self, retained: _Retained, crossing: Crossing) -> tuple[bytes | None, ...] | None:
+    def _told(self, retained: Retained, crossing: Crossing) -> tuple[bytes | None, ...] | None:
         """What to say of the arguments that the other end keeps: nothing if it knows."""
         now = tuple(changes.contents(self.codec, retained.table, crossing))
         news = None if now == retained.sent else now
@@ -155,12 +71,6 @@ class Peer:
             spans.append((key, first + start, first + len(encoder.objects)))
         return spans
 
-    def _send(self, frame: bytes | bytearray) -> None:
-        try:
-            self.channel.send(frame)
-        except Closed as error:
-            raise LearnerGone from error
-
     def _reply(self) -> bytearray:
         while True:
             try:
@@ -180,7 +90,7 @@ class Peer:
         if changed:
             self._apply(changed, table, labels, crossing)
         for number in retain:
-            self.retained.setdefault(number, _Retained(table, labels))
+            self.retained.setdefault(number, Retained(table, labels))
         if kind == b"E":
             raise self._exception(decoder.value(), ends)
         graph, tensors = decoder.value(), decoder.value()
@@ -199,9 +109,6 @@ class Peer:
             if not changes.is_random(table[number]) and not self.may_change(*labels[number]):
                 self.refuse_change(*labels[number])
         changes.apply(self.codec, table, list(changed), crossing)
-
-    def parameter(self, label: Any, key: int | str) -> str:
-        return str(key)
 
     def _remote_vjp(self, number: int, gradients: list[Any]) -> list[Any]:
         return list(self.request("vjp", number, None, tuple(gradients), {}))
@@ -223,136 +130,7 @@ class Peer:
         error.learner = (names[0], message[:MAX_MESSAGE], str(trace)[:MAX_MESSAGE])  # type: ignore[attr-defined]
         return error
 
-    # serving
-
-    def serve(self, frame: bytearray) -> None:
-        """Do what a call frame asks and send the answer."""
-        crossing = Crossing(self)
-        decoder = Decoder(self.codec, memoryview(frame)[1:], None, crossing)  # type: ignore[arg-type]
-        table: list[Any] = []
-        before: list[bytes | None] = []
-        held: _Held | None = None
-        self.depth += 1
-        result, error = None, None
-        inputs: list[torch.Tensor] = []
-        try:
-            if self.depth > MAX_NESTED_CALLS:
-                raise RecursionError("calls between the processes are nested too deeply")
-            op, address, name, grad, releases = decoder.value()
-            for number in releases:
-                self.graphs.pop(number, None)
-            held = self.held.get(address) if isinstance(address, int) else None
-            table = list(held.table) if held else []
-            before = self._sync(held, decoder.value(), crossing)
-            target = self._target(address)
-            decoder.known = table
-            positional, named = decoder.u32(), decoder.u32()
-            args = [decoder.value() for _ in range(positional)]
-            kwargs = {decoder.text(): decoder.value() for _ in range(named)}
-            before = before + self._received(decoder, table, crossing)
-            table = table + decoder.objects
-            inputs = differentiable(table)
-            if not self.permits(op, target, name):
-                raise CodecError("this call is not allowed")
-            with torch.set_grad_enabled(bool(grad)):
-                result = self.perform(op, target, name, args, kwargs)
-        except LearnerGone:
-            raise
-        except BaseException as caught:  # whatever learner code raises belongs to the caller
-            error = caught
-            if isinstance(caught, CodecError):
-                self.refused(caught)
-        finally:
-            self.depth -= 1
-        after = changes.contents(self.codec, table, Crossing(self)) if before else []
-        if before and held:
-            held.seen = after[: len(held.table)]
-        self._respond(table, inputs, before, after, result, error)
-
-    def _sync(self, held: _Held | None, told: tuple[bytes | None, ...] | None, crossing: Crossing) -> list[bytes | None]:
-        """Bring what is kept here up to date with what the caller holds now; say what that is."""
-        if held is None or told is None:
-            return held.seen if held else []
-        now = changes.contents(self.codec, held.table, crossing)
-        changed = [(n, new) for n, (old, new) in enumerate(zip(now, told, strict=True)) if old != new]
-        changes.apply(self.codec, held.table, changed, crossing)
-        return changes.contents(self.codec, held.table, crossing) if changed else now
-
-    def _received(self, decoder: Decoder, kept: list[Any], crossing: Crossing) -> list[bytes | None]:
-        """What the arguments hold as they come in: their bytes in the frame, as long as none holds another."""
-        if len(decoder.leaves) == len(decoder.objects):
-            return [bytes(decoder.data[start:end]) for start, end in decoder.leaves.values()]
-        return changes.contents(self.codec, kept + decoder.objects, crossing)[len(kept) :]
-
-    def _target(self, address: Any) -> Any:
-        return self.lookup(address) if isinstance(address, str) else self.exports.get(address, address)
-
-    def perform(self, op: str, target: Any, name: str | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if op == "call":
-            return (target if name is None else getattr(target, name))(*args, **kwargs)
-        if op == "get":
-            return getattr(target, str(name))
-        if op == "op":
-            return OPERATORS[str(name)](target, *args)
-        if op == "vjp":
-            outputs, inputs = self.graphs[target]
-            return local_vjp(outputs, inputs, args)
-        if op == "value":
-            return target
-        raise CodecError(f"unknown operation {op!r}")
-
-    def _respond(
-        self,
-        table: list[Any],
-        inputs: list[torch.Tensor],
-        before: list[bytes | None],
-        after: list[bytes | None],
-        result: Any,
-        error: BaseException | None,
-    ) -> None:
-        crossing = Crossing(self, reply=True)
-        body = Encoder(self.codec, {id(item): n for n, item in enumerate(table)}, crossing)
-        head = Encoder(self.codec, context=Crossing(self))
-        if error is None:
-            try:
-                body.value(result)
-            except Exception as refused:
-                error = refused if isinstance(refused, CodecError) else CodecError(str(refused))
-        retain = tuple(n for n in crossing.exported if n not in self.held) if error is None and table else ()
-        for number in retain:
-            self.held[number] = _Held(table, after)
-        head.value(self.take_printed())
-        head.value(changes.differences(before, after))
-        head.value(retain)
-        if error is not None:
-            head.value(self._describe(error))
-            self._send(b"E" + head.out)
-            return
-        self.counter += 1
-        if crossing.tracked:
-            self.graphs[self.counter] = (crossing.tracked, inputs)
-        head.value(self.counter)
-        head.value([tensor.detach() for tensor in crossing.tracked])
-        self._send(b"A" + head.out + body.out)
-
-    def _describe(self, error: BaseException) -> tuple[list[str], tuple[Any, ...], str]:
-        names = [kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException)]
-        try:
-            args = tuple(a[:MAX_MESSAGE] if isinstance(a, str) else a for a in error.args[:4])
-            if len(PLAIN.dumps(args)) > 4 * MAX_MESSAGE:
-                raise CodecError("too long")
-        except Exception:
-            args = (_text(error),)
-        return names[:16], args, self.describe(error)
-
 
 def _argument(spans: list[tuple[int | str, int, int]], number: int) -> int | str:
     """Which argument an object of the table came with."""
     return next((key for key, start, end in spans if start <= number < end), 0)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:MAX_MESSAGE]
-    except Exception:
-        return ""

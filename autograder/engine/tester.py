@@ -21,9 +21,10 @@ from autograder.checks import CheckFailed
 from autograder.engine.cells import Capture, Shell, defined
 from autograder.engine.codec import CodecError
 from autograder.engine.codec_plain import PLAIN
+from autograder.engine.ends import LearnerGone
 from autograder.engine.observe import LONG, SECONDS, Observer
 from autograder.engine.remote import Remote, RemoteMethod
-from autograder.engine.rpc import LearnerGone, Peer
+from autograder.engine.rpc import Peer
 from autograder.engine.seeds import reseed
 from autograder.engine.verdict import Rules, judge
 from autograder.engine.wire import Channel, Closed, receive_fds

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from autograder.engine.codec import Codec, CodecError, Decoder, Encoder
-from autograder.engine.codec_arrays import _tensor, array_codec
+from autograder.engine.codec_tensors import encode_tensor, tensor_codec
 from autograder.engine.remote import Remote
 
 if TYPE_CHECKING:
-    from autograder.engine.rpc import Peer
+    from autograder.engine.ends import End
 
 PLAIN_TYPES = {t.__name__: t for t in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type(None), object)}
 NUMPY_TYPES = {f"numpy.{t.__name__}": t for t in vars(np).values() if isinstance(t, type) and issubclass(t, np.generic)}
@@ -34,7 +34,7 @@ FORBIDDEN_BUILTINS = {"eval", "exec", "open", "compile", "__import__", "input", 
 class Crossing:
     """What one frame needs to know: the peer it belongs to, and the tensors whose graph stays behind."""
 
-    def __init__(self, peer: Peer, reply: bool = False) -> None:
+    def __init__(self, peer: End, reply: bool = False) -> None:
         self.peer, self.reply = peer, reply
         self.tracked: list[torch.Tensor] = []
         self.outputs: list[torch.Tensor] = []
@@ -44,7 +44,7 @@ class Crossing:
 @functools.lru_cache(maxsize=2)
 def peer_codec(accept_names: bool) -> Codec:
     """The codec of one end; `accept_names` where the other end is trusted to name functions."""
-    codec = array_codec()
+    codec = tensor_codec()
     codec.by_type |= {torch.Tensor: _graph_tensor, Remote: _remote}
     codec.fallbacks = [(lambda v: isinstance(v, torch.Tensor), _graph_tensor), *codec.fallbacks]
     codec.fallbacks += [
@@ -76,7 +76,7 @@ def _graph_tensor(encoder: Encoder, value: torch.Tensor) -> None:
         encoder.u32(len(crossing.tracked))
         crossing.tracked.append(value)
         return
-    _tensor(encoder, value)
+    encode_tensor(encoder, value)
 
 
 def _remote(encoder: Encoder, value: Remote) -> None:

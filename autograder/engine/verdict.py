@@ -6,8 +6,8 @@ from typing import Any
 
 from autograder.checks import CheckFailed
 from autograder.engine.codec import CodecError
+from autograder.engine.ends import MAX_MESSAGE, LearnerGone
 from autograder.engine.remote import Remote
-from autograder.engine.rpc import MAX_MESSAGE, LearnerGone
 from autograder.engine.values import KNOWN_EXCEPTIONS
 
 PRODUCERS = {"iter", "next", "len", "getitem", "setitem", "delitem", "enter", "exit", "reversed", "float", "int"}

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder.engine.codec import CodecError
-from autograder.engine.codec_arrays import array_codec
 from autograder.engine.codec_plain import PLAIN
+from autograder.engine.codec_tensors import tensor_codec
 
-CODEC = array_codec()
+CODEC = tensor_codec()
 atoms = (
     st.none()
     | st.booleans()
