@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
 
 from autograder.attacks import HONEST, Attack, corpus
-from autograder.attacks.trial import LIMITS, attempt, handed_in, honest, victim
+from autograder.attacks.trial import LIMITS, attempt, handed_in, honest, payload, victim
 from autograder.engine import Engine
+from autograder.engine.engine import usable_cores
 
 FAMILIES = 13  # that the corpus must cover; it has one more, on what instructors open
 
@@ -48,3 +53,25 @@ def test_an_attack_that_works_is_noticed() -> None:
     shown = attempt(Attack("shows", "print('SECRET' + '_ORACLE')"), engine())
     assert shown.broken == ["'SECRET_ORACLE' was shown"]
     assert handed_in({}, "x = 1")["cells"][2]["source"] == "x = 1"
+
+
+@contextlib.contextmanager
+def busy() -> Iterator[None]:
+    """Others want the whole machine twice over."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * usable_cores())]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+@pytest.mark.parametrize("name", ["a fork bomb", "a thread bomb", "memory by many processes", "a full disk"])
+def test_who_is_graded_at_the_same_time_on_a_busy_machine_loses_nothing(name: str) -> None:
+    (attack,) = (a for a in corpus() if a.name == name)
+    jobs = [payload(attack), *[honest() + b" " * n for n in range(6)]]
+    with busy():
+        grades = dict(engine().grade_many([(victim(), content) for content in jobs], workers=2))
+    assert [grades[n].score for n in range(len(jobs))] == [attack.expected, *[victim().points] * 6]
+    assert not any(grade.infrastructure_error for grade in grades.values())
