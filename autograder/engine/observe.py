@@ -20,9 +20,8 @@ from autograder.engine.diagnosis import CUT, Summary
 KEPT = 64  # numbers of an array, spread evenly over it
 ITEMS = 8  # of a sequence or a dict
 DEPTH = 4
-SECONDS = 0.25  # a learner's test that has failed goes on for so long: what was seen until then tells enough
-LONG = 1.0  # and that of a known mistake, which is watched once
-MOST = 400
+SECONDS, CALLS = 0.25, 16  # a learner's test that has failed goes on for so long: what was seen until then tells enough
+LONG, MOST = 1.0, 400  # and that of a known mistake, which is watched once
 LEAVES = 200_000  # of all summaries together: a result can be built to make them huge
 
 
@@ -33,8 +32,8 @@ class Enough(BaseException):
 class Observer:
     """Collects sketches of what was asked, what came back, and what the arguments hold afterwards."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float = SECONDS, calls: int = CALLS) -> None:
+        self.seconds, self.left = seconds, calls
         self.seen: list[tuple[str, Any, Any]] = []
         self.deadline: float | None = None
         self.cut, self.leaves = False, 0
@@ -54,7 +53,10 @@ class Observer:
             mutable = tuple(a for a in arguments if isinstance(a, (list, dict, np.ndarray, torch.Tensor)))
             self.seen.append((asked, result(), sketch(mutable) if mutable else NOTHING))
             self.leaves += _leaves(self.seen[-1])
-        if self.deadline is not None and (self._full() or time.monotonic() > self.deadline):
+        if self.deadline is None:
+            return
+        self.left -= 1
+        if self._full() or self.left < 0 or time.monotonic() > self.deadline:
             self.cut = not self._full()
             raise Enough
 

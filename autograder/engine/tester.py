@@ -22,7 +22,7 @@ from autograder.engine.cells import Capture, Shell, defined
 from autograder.engine.codec import CodecError
 from autograder.engine.codec_plain import PLAIN
 from autograder.engine.ends import LearnerGone
-from autograder.engine.observe import LONG, SECONDS, Observer
+from autograder.engine.observe import LONG, MOST, Observer
 from autograder.engine.remote import Remote, RemoteMethod
 from autograder.engine.rpc import Peer
 from autograder.engine.seeds import reseed
@@ -153,7 +153,7 @@ class TestSession:
         the solution does on the other inputs says which mistake it is.
         """
         self.filename, self.hidden, self.secret, self.verdict = f"<{order['id']}>", order["hidden"], False, None
-        self.observer = Observer(LONG if order["observe"] == "always" else SECONDS) if order["observe"] else None
+        self.observer = (Observer(LONG, MOST) if order["observe"] == "always" else Observer()) if order["observe"] else None
         error: BaseException | None = None
         reseed(self.seed)
         try:
