@@ -681,3 +681,217 @@ def diagonal_raised(cov):
         raise ValueError("shape")
     factor = np.linalg.cholesky(cov + 1e-9 * np.eye(len(cov)))
     return float(0.5 * len(cov) * np.log(2 * np.pi * np.e) + np.log(np.diag(factor)).sum())
+
+
+@wrong("entropy", caught_by="test_entropy", section="entropy-idea", misconception="A sum of exactly 1 is demanded, which sums of floats rarely give.")
+def exact_sum_demanded(p, base=math.e):
+    p = np.asarray(p, dtype=np.float64)
+    if base <= 1 or (p < 0).any() or (p.sum(axis=-1) != 1).any():
+        raise ValueError("input")
+    return (p * np.log(1 / np.where(p > 0, p, 1.0))).sum(axis=-1) / np.log(base)
+
+
+@wrong("perplexity", caught_by="test_perplexity", section="entropy-cross", misconception="math.exp raises OverflowError where the perplexity is above the largest float; np.exp gives infinity.")
+def overflow_raised(log_probs, mask=None):
+    log_probs = np.asarray(log_probs, dtype=np.float64)
+    mask = np.ones(log_probs.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    if mask.shape != log_probs.shape or not mask.any():
+        raise ValueError("mask")
+    return math.exp(-log_probs[mask].mean())
+
+
+@wrong("cross_entropy", caught_by="test_cross_entropy", section="entropy-cross", misconception="A label of K or more is left to NumPy, which raises IndexError, not ValueError: classes end at K - 1.")
+def large_label(logits, labels, smoothing=0.0):
+    logits, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    if (labels < 0).any() or not 0 <= smoothing <= 1:
+        raise ValueError("input")
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_q = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    picked = np.take_along_axis(log_q, labels[..., None], axis=-1)[..., 0]
+    return -(1 - smoothing) * picked - smoothing * log_q.mean(axis=-1)
+
+
+@wrong("cross_entropy", caught_by="test_cross_entropy", section="entropy-logits", misconception="A negative share of smoothing is accepted.")
+def negative_smoothing(logits, labels, smoothing=0.0):
+    logits, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    if (labels < 0).any() or (labels >= logits.shape[-1]).any() or smoothing > 1:
+        raise ValueError("input")
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_q = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    picked = np.take_along_axis(log_q, labels[..., None], axis=-1)[..., 0]
+    return -(1 - smoothing) * picked - smoothing * log_q.mean(axis=-1)
+
+
+@wrong("mutual_information", caught_by="test_mutual_information", section="entropy-mutual", misconception="The counts are taken for probabilities: they are not divided by their sum, neither before the logarithm nor in it.")
+def counts_for_probabilities(table):
+    table = np.asarray(table, dtype=np.float64)
+    if (table < 0).any() or not (table > 0).any():
+        raise ValueError("table")
+    product = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True)
+    seen = table > 0
+    return float((table[seen] * np.log(table[seen] / product[seen])).sum())
+
+
+@wrong("mutual_information", caught_by="test_mutual_information", section="entropy-mutual", misconception="The logarithm of joint over product is weighted by the product, not by the joint.")
+def product_for_joint(table):
+    table = np.asarray(table, dtype=np.float64)
+    if (table < 0).any() or not (table > 0).any():
+        raise ValueError("table")
+    joint = table / table.sum()
+    product = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    seen = joint > 0
+    return float((product[seen] * np.log(joint[seen] / product[seen])).sum())
+
+
+@wrong("mutual_information", caught_by="test_mutual_information", section="entropy-mutual", misconception="A mean over all cells where the sum belongs: the joint probabilities are weights already.")
+def mean_over_cells(table):
+    table = np.asarray(table, dtype=np.float64)
+    if (table < 0).any() or not (table > 0).any():
+        raise ValueError("table")
+    joint = table / table.sum()
+    product = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    ratio = np.divide(joint, product, out=np.ones_like(joint), where=joint > 0)
+    return float((joint * np.log(ratio)).mean())
+
+
+@wrong("mutual_information", caught_by="test_mutual_information", section="entropy-mutual", misconception="A mean over the cells that are not zero where the sum belongs.")
+def mean_over_seen_cells(table):
+    table = np.asarray(table, dtype=np.float64)
+    if (table < 0).any() or not (table > 0).any():
+        raise ValueError("table")
+    joint = table / table.sum()
+    product = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    seen = joint > 0
+    return float((joint[seen] * np.log(joint[seen] / product[seen])).mean())
+
+
+@wrong("huffman_lengths", caught_by="test_huffman_lengths", section="entropy-huffman", misconception="Neighbours are paired in rounds as they stand: the weights are not looked at.")
+def neighbours_paired(weights):
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.size == 0 or (weights <= 0).any():
+        raise ValueError("weights")
+    lengths = np.zeros(len(weights), dtype=int)
+    groups = [[i] for i in range(len(weights))]
+    while len(groups) > 1:
+        following = []
+        for k in range(0, len(groups) - 1, 2):
+            lengths[groups[k] + groups[k + 1]] += 1
+            following.append(groups[k] + groups[k + 1])
+        groups = following + ([groups[-1]] if len(groups) % 2 else [])
+    return lengths
+
+
+@wrong("huffman_lengths", caught_by="test_huffman_lengths", section="entropy-huffman", misconception="The lengths are floats: a number of bits is whole.")
+def float_lengths(weights):
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.size == 0 or (weights <= 0).any():
+        raise ValueError("weights")
+    lengths = np.zeros(len(weights))
+    heap = [(float(w), i, [i]) for i, w in enumerate(weights)]
+    heapq.heapify(heap)
+    while len(heap) > 1:
+        (a, i, left), (b, _, right) = heapq.heappop(heap), heapq.heappop(heap)
+        lengths[left + right] += 1
+        heapq.heappush(heap, (a + b, i, left + right))
+    return lengths
+
+
+@wrong("gaussian_entropy", caught_by="test_gaussian_entropy", section="entropy-gaussian", misconception="The power (2πe)^d is formed: a Python float raises OverflowError from 251 dimensions on.")
+def power_formed(cov):
+    cov = np.asarray(cov, dtype=np.float64)
+    if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not np.allclose(cov, cov.T, rtol=0, atol=1e-8):
+        raise ValueError("shape")
+    log_det = 2 * np.log(np.diag(np.linalg.cholesky(cov))).sum()
+    return float(0.5 * (np.log((2 * math.pi * math.e) ** len(cov)) + log_det))
+
+
+@wrong("gaussian_entropy", caught_by="test_gaussian_entropy", section="entropy-gaussian", misconception="Symmetry is compared with np.allclose, whose rtol of 1e-5 stays in force.")
+def symmetry_too_lenient(cov):
+    cov = np.asarray(cov, dtype=np.float64)
+    if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not np.allclose(cov, cov.T, atol=1e-8):
+        raise ValueError("shape")
+    return float(0.5 * len(cov) * np.log(2 * np.pi * np.e) + np.log(np.diag(np.linalg.cholesky(cov))).sum())
+
+
+@wrong("perplexity", caught_by="test_perplexity", section="entropy-cross", misconception="One over the mean probability: a harmonic mean where the geometric one belongs.")
+def inverse_of_mean(log_probs, mask=None):
+    log_probs = np.asarray(log_probs, dtype=np.float64)
+    mask = np.ones(log_probs.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    if mask.shape != log_probs.shape or not mask.any():
+        raise ValueError("mask")
+    return float(1 / np.exp(log_probs[mask]).mean())
+
+
+@wrong("perplexity", caught_by="test_perplexity", section="entropy-cross", misconception="The surprises are added up, not averaged: longer texts get a larger perplexity.")
+def surprises_summed(log_probs, mask=None):
+    log_probs = np.asarray(log_probs, dtype=np.float64)
+    mask = np.ones(log_probs.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    if mask.shape != log_probs.shape or not mask.any():
+        raise ValueError("mask")
+    return float(np.exp(-log_probs[mask].sum()))
+
+
+@wrong("perplexity", caught_by="test_perplexity", section="entropy-cross", misconception="The exponential is missing: this is the mean surprise, in nats.")
+def without_exponential(log_probs, mask=None):
+    log_probs = np.asarray(log_probs, dtype=np.float64)
+    mask = np.ones(log_probs.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    if mask.shape != log_probs.shape or not mask.any():
+        raise ValueError("mask")
+    return float(-log_probs[mask].mean())
+
+
+@wrong("perplexity", caught_by="test_perplexity", section="entropy-cross", misconception="The minus sign is missing: the result is below 1.")
+def without_minus(log_probs, mask=None):
+    log_probs = np.asarray(log_probs, dtype=np.float64)
+    mask = np.ones(log_probs.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    if mask.shape != log_probs.shape or not mask.any():
+        raise ValueError("mask")
+    return float(np.exp(log_probs[mask].mean()))
+
+
+@wrong("cross_entropy", caught_by="test_cross_entropy", section="entropy-breaks", misconception="A softmax, then its logarithm: a class far below the others has probability 0 and infinite surprise.")
+def softmax_then_log(logits, labels, smoothing=0.0):
+    logits, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    if (labels < 0).any() or (labels >= logits.shape[-1]).any() or not 0 <= smoothing <= 1:
+        raise ValueError("input")
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    q = weights / weights.sum(axis=-1, keepdims=True)
+    target = (1 - smoothing) * (np.arange(logits.shape[-1]) == labels[..., None]) + smoothing / logits.shape[-1]
+    return -(target * np.log(q, out=np.zeros_like(q), where=target > 0)).sum(axis=-1)
+
+
+@wrong("cross_entropy", caught_by="test_cross_entropy", section="entropy-logits", misconception="The label's own term lacks its weight 1 - s: the target sums to more than one.")
+def label_unweighted(logits, labels, smoothing=0.0):
+    logits, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    if (labels < 0).any() or (labels >= logits.shape[-1]).any() or not 0 <= smoothing <= 1:
+        raise ValueError("input")
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_q = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    picked = np.take_along_axis(log_q, labels[..., None], axis=-1)[..., 0]
+    return -picked - smoothing * log_q.mean(axis=-1)
+
+
+@wrong("gaussian_entropy", caught_by="test_gaussian_entropy", section="entropy-gaussian", misconception="The factor 1/2 is missing.")
+def without_half(cov):
+    cov = np.asarray(cov, dtype=np.float64)
+    if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not np.allclose(cov, cov.T, rtol=0, atol=1e-8):
+        raise ValueError("shape")
+    return float(len(cov) * np.log(2 * np.pi * np.e) + 2 * np.log(np.diag(np.linalg.cholesky(cov))).sum())
+
+
+@wrong("gaussian_entropy", caught_by="test_gaussian_entropy", section="entropy-gaussian", misconception="Bits, where nats are asked for.")
+def gaussian_in_bits(cov):
+    cov = np.asarray(cov, dtype=np.float64)
+    if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not np.allclose(cov, cov.T, rtol=0, atol=1e-8):
+        raise ValueError("shape")
+    return float(0.5 * len(cov) * np.log2(2 * np.pi * np.e) + np.log2(np.diag(np.linalg.cholesky(cov))).sum())
+
+
+@wrong("gaussian_entropy", caught_by="test_gaussian_entropy", section="entropy-breaks", misconception="The logarithm of np.linalg.det: a determinant that no float holds is 0 or infinite.")
+def log_of_determinant(cov):
+    cov = np.asarray(cov, dtype=np.float64)
+    if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not np.allclose(cov, cov.T, rtol=0, atol=1e-8):
+        raise ValueError("shape")
+    if (np.linalg.eigvalsh(cov) <= 0).any():
+        raise ValueError("not positive definite")
+    return float(0.5 * (len(cov) * np.log(2 * np.pi * np.e) + np.log(np.linalg.det(cov))))
