@@ -19,6 +19,7 @@ from mdit_py_plugins.myst_blocks import myst_block_plugin
 from mdit_py_plugins.myst_role import myst_role_plugin
 
 DIRECTIVE = re.compile(r"\{([\w:-]+)\}\s*(.*)")
+TARGET = re.compile(r"<([^<>]+)>$")
 OPTION = re.compile(r"^:([\w-]+):\s*(.*)$")
 
 
@@ -26,7 +27,7 @@ OPTION = re.compile(r"^:([\w-]+):\s*(.*)$")
 class Block:
     """A piece of a page. `kind` is heading, label, text, math, code (a code cell) or directive.
 
-    `name` is a heading's level (h2), a directive's name, or a label; `text` is the content without options.
+    `name` is a heading's level (h2), a directive's name, or a label; `text` is the content without options, `first` its first line.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Block:
     options: dict[str, Any] = field(default_factory=dict)
     inside: str = ""
     spans: tuple[tuple[str, str], ...] = ()
+    first: int = 0
 
     @property
     def tags(self) -> list[str]:
@@ -55,12 +57,15 @@ class Page:
         return [b for b in self.blocks if b.kind == kind and (not names or b.name in names)]
 
     @cached_property
-    def labels(self) -> set[str]:
-        """Every name that a link can lead to: `(name)=`, labelled equations, directives and figures."""
-        found = {b.name for b in self.of("label")}
-        found |= {b.title for b in self.of("math") if b.title}
-        found |= {str(b.options["label"]) for b in self.of("directive") if "label" in b.options}
-        return found
+    def references(self) -> list[tuple[int, str, str]]:
+        """All links and roles with their line and what they lead to: of `{ref}`words <target>`` the target."""
+        spans = [(b.line, kind, text) for b in self.blocks for kind, text in b.spans if kind != "math"]
+        return [(line, kind, match[1] if (match := TARGET.search(text)) else text) for line, kind, text in spans]
+
+    def line_of(self, text: str) -> int:
+        """The first line that begins with a text, such as a key of the front matter; 1 if there is none."""
+        lines = self.path.read_text().splitlines()
+        return next((number for number, line in enumerate(lines, start=1) if line.startswith(text)), 1)
 
     @cached_property
     def mathematics(self) -> list[tuple[int, str]]:
@@ -127,7 +132,9 @@ def _directive(token: Token, line: int, inside: str) -> Iterator[Block]:
     name, title = match.groups()
     body, skipped, options = _options(token.content)
     if name == "code-cell":
-        yield Block("code", line, body, name, title, options, inside)
+        caption = str(((options.get("mystnb") or {}).get("figure") or {}).get("caption") or "")
+        spans = tuple(span for token in _parser().parse(caption) for span in _spans(token))
+        yield Block("code", line, body, name, title, options, inside, spans, line + skipped + 1)
         return
     if name == "math":
         yield Block("math", line, body, title=str(options.get("label", "")), inside=inside)
