@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.catalogue import Alternative, read_alternatives, read_equivalents, replace_definition
+from autograder.catalogue import Alternative, CatalogueError, read_alternatives, read_equivalents, replace_definition
 from autograder.certificate import Certificate, TaskRecord, WrongRecord
 from autograder.course import Course, CourseError
 from autograder.hints import Met, judge_hints, meet_hints
-from autograder.master import Assignment, Task, read_master
+from autograder.master import Assignment, MasterError, Task, read_master
 from autograder.mutants import Mutant, mutants_of
 from autograder.release import released
 from autograder.trials import TIME_OUT, Attempt, Cells, Failure, TaskRun, processor_seconds, run_notebook, run_task
@@ -78,12 +78,17 @@ class Proof:
         self.certificate = Certificate(stem, seeds=seeds, variant_seeds=variant_seeds)
         wrongs, variants = read_alternatives(course.wrong(stem), "wrong"), read_alternatives(course.variants(stem), "variant")
         self.work = {
-            task.name: _Work(
-                [w for w in wrongs if self.assignment.task_defining(w.target) is task],
-                [v for v in variants if self.assignment.task_defining(v.target) is task],
-            )
+            task.name: _Work([w for w in wrongs if self._task_of(w) is task], [v for v in variants if self._task_of(v) is task])
             for task in self.tasks
         }
+
+    def _task_of(self, alternative: Alternative) -> Task:
+        try:
+            return self.assignment.task_defining(alternative.target)
+        except MasterError as error:
+            mend = str(error).rpartition("; ")[2]
+            where = f"{alternative.path}:{alternative.line}: {alternative.name}"
+            raise CatalogueError(f"{where} replaces {alternative.target!r}, which no solution cell defines; {mend}") from error
 
     def submit(self, pool: Executor) -> None:
         """Hand all jobs to the pool."""
@@ -193,7 +198,9 @@ class Proof:
         for wrong, outcome, measured in zip(work.wrongs, outcomes, outcomes[len(work.wrongs) :], strict=False):
             where = f"{wrong.path}:{wrong.line}: {wrong.name}"
             missed = [seed for seed, failure in outcome.failures.items() if failure is None]
-            if missed or wrong.caught_by != task.test_id:
+            if wrong.caught_by != task.test_id:
+                yield f'{where} names the test {wrong.caught_by!r}, its task has {task.test_id}; write caught_by="{task.test_id}"'
+            elif missed:
                 seeds = "" if missed in ([], list(range(WRONG_SEEDS))) else f" with seed {missed[0]}"
                 yield f"{where} is not caught by {wrong.caught_by}{seeds}; add a check that exposes it"
             if wrong.name in work.elsewhere:

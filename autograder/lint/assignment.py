@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from autograder.catalogue import read_alternatives
+from autograder.catalogue import Alternative, CatalogueError, read_alternatives
 from autograder.course import Course
 from autograder.lint.findings import Finding, left_over
 from autograder.lint.labels import lint_links, names
@@ -73,6 +73,8 @@ def _parsed(cell: Block) -> ast.Module:
 
 def _whole(assignment: Assignment, page: Page) -> Iterator[Finding]:
     count = len(assignment.tasks)
+    if not page.title:
+        yield Finding(page.path, 1, "no title", "begin the text with a line '# The title: assignment'")
     if not TASKS[0] <= count <= TASKS[1]:
         mend = f"{TASKS[0]} to {TASKS[1]} make an assignment: pairs of a solution cell <name> and a cell test_<name>"
         yield Finding(page.path, 1, f"{count} tasks", mend)
@@ -170,18 +172,38 @@ def _alternatives(course: Course, assignment: Assignment, chapter: Page) -> Iter
         ("wrong", course.wrong(assignment.stem), LEAST_WRONG),
         ("variant", course.variants(assignment.stem), LEAST_VARIANTS),
     ):
-        entries = read_alternatives(path, kind)
-        first: dict[str, int] = {}
-        counts = Counter(assignment.task_defining(entry.target).name for entry in entries)
+        try:
+            entries = read_alternatives(path, kind)
+        except CatalogueError as error:
+            where, _, text = str(error).partition(": ")
+            text, _, mend = text.partition("; ")
+            yield Finding(path, int(where.rpartition(":")[2]), text, mend)
+            continue
+        known = [entry for entry in entries if any(task.has(entry.target) for task in assignment.tasks)]
+        counts = Counter(assignment.task_defining(entry.target).name for entry in known)
         for task in assignment.tasks:
             if counts[task.name] < least:
                 called = "wrong solutions" if kind == "wrong" else "variants, right solutions written otherwise"
                 mend = f'write at least {least}: functions below @{kind}("{task.name}", …)'
                 yield Finding(path, 1, f"task {task.name} has {counts[task.name]} {called}", mend)
-        for entry in entries:
-            if first.setdefault(entry.name, entry.line) != entry.line:
-                yield Finding(path, entry.line, f"{entry.name} is defined again, as in line {first[entry.name]}", "rename one")
-            if kind == "wrong" and entry.section.lower() not in names(chapter.path):
-                mend = "name in section= the label of the section to reread"
-                yield Finding(path, entry.line, f"{chapter.path.name} has no label {entry.section!r}", mend)
+        yield from _entries(assignment, chapter, entries)
         yield from left_over(path, path.read_text().splitlines() if path.exists() else [])
+
+
+def _entries(assignment: Assignment, chapter: Page, entries: list[Alternative]) -> Iterator[Finding]:
+    """What each entry of a catalogue names must be there, and its own name must be its own."""
+    first: dict[str, int] = {}
+    for entry in entries:
+        if first.setdefault(entry.name, entry.line) != entry.line:
+            yield Finding(entry.path, entry.line, f"{entry.name} is defined again, as in line {first[entry.name]}", "rename one")
+        task = next((task for task in assignment.tasks if task.has(entry.target)), None)
+        if task is None:
+            defined = ", ".join(name for task in assignment.tasks for name in task.defines)
+            text = f"{entry.name} replaces {entry.target!r}, which no solution cell defines"
+            yield Finding(entry.path, entry.line, text, f"choose from: {defined}")
+        elif entry.caught_by not in ("", task.test_id):
+            text = f"{entry.name} names the test {entry.caught_by!r}, its task has {task.test_id}"
+            yield Finding(entry.path, entry.line, text, f'write caught_by="{task.test_id}"')
+        if entry.section and entry.section.lower() not in names(chapter.path):
+            mend = "name in section= the label of the section to reread"
+            yield Finding(entry.path, entry.line, f"{chapter.path.name} has no label {entry.section!r}", mend)

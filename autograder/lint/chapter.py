@@ -29,6 +29,7 @@ FRONT = {
     "needs": "`needs: [entropy]`, the stems of the chapters it builds on, or []",
     "papers": "`papers: [kingma2014vae]`, keys of book/references.bib, or []",
 }
+KINDS: dict[str, type | tuple[type, ...]] = {"hours": (int, float), "needs": list, "papers": list}
 CHECKS = re.compile(r"\bassert\b|\bassert_\w+\(|\bledger\(")
 SYMBOL = re.compile(r"\\(mathcal|mathbb|mathbf|boldsymbol)\s*(?:\{\s*([A-Za-z]+)\s*\}|([A-Za-z]))|\\([a-zA-Z]+)")
 GREEK = {
@@ -50,17 +51,22 @@ def lint_chapter(course: Course, stem: str) -> Iterator[Finding]:
 
 def _front(course: Course, page: Page, stem: str) -> Iterator[Finding]:
     front = page.front
+    if not page.title:
+        yield Finding(page.path, 1, "no title", "begin the text with a line '# The title'")
     for key, example in FRONT.items():
         if key not in front:
             yield Finding(page.path, 1, f"the front matter has no {key!r}", f"add {example}")
+        elif not isinstance(front[key], KINDS.get(key, str)):
+            yield Finding(page.path, page.line_of(f"{key}:"), f"{key} is {front[key]!r}", f"write {example}")
     if front.get("level", "beginner") not in LEVELS:
         yield Finding(page.path, page.line_of("level:"), f"level {front['level']!r} is unknown", f"choose one of {', '.join(LEVELS)}")
-    known, needs, line = course.topics, list(front.get("needs") or []), page.line_of("needs:")
+    given = front.get("needs")
+    known, needs, line = course.topics, given if isinstance(given, list) else [], page.line_of("needs:")
     for need in needs:
         if need not in known:
             yield Finding(page.path, line, f"needs names {need!r}, which is no topic", "name stems that book/roadmap.yml lists")
     planned = next((part["topics"][stem].get("needs", []) for part in course.planned.values() if stem in part["topics"]), needs)
-    if set(planned) != set(needs) <= known:
+    if isinstance(given, list) and set(planned) != set(needs) <= known:
         text = f"needs names {', '.join(needs) or 'nothing'}, the plan says {', '.join(planned) or 'nothing'}"
         yield Finding(page.path, line, text, f"make them equal here and for {stem} in book/roadmap.yml")
 
@@ -70,11 +76,11 @@ def _opening(course: Course, page: Page, stem: str) -> Iterator[Finding]:
     opening = [b for b in page.blocks if first is None or b.line < first.line]
     prose = [b for b in opening if b.kind == "text" and b.name != "item"]
     if not prose:
-        line = page.line_of("# ")
+        line = page.title or 1
         yield Finding(page.path, line, "no promise below the title", "say in a sentence or two what the reader will get, with a number")
     outcomes = [b for b in opening if b.kind == "text" and b.name == "item"]
     if not OUTCOMES[0] <= len(outcomes) <= OUTCOMES[1]:
-        line = outcomes[0].line if outcomes else page.line_of("# ")
+        line = outcomes[0].line if outcomes else page.title or 1
         mend = "list 3 to 5 things the reader will be able to do, each an item of a list"
         yield Finding(page.path, line, f"{len(outcomes)} outcomes before the first section", mend)
 
@@ -196,7 +202,7 @@ def _calls(page: Page, name: str) -> list[tuple[Block, ast.Call]]:
 
 def _references(course: Course, page: Page, stem: str) -> Iterator[Finding]:
     known = set(parse_file(str(course.root / "book" / "references.bib")).entries)
-    papers = [(page.line_of("papers:"), key) for key in page.front.get("papers") or []]
+    papers = [(page.line_of("papers:"), key) for key in page.front.get("papers") or [] if isinstance(page.front["papers"], list)]
     for line, key in [*papers, *page.citations]:
         if key not in known:
             yield Finding(page.path, line, f"{key!r} is not in book/references.bib", "add its BibTeX entry there, or mend the key")

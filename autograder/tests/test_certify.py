@@ -133,6 +133,7 @@ BASE_TWO = 'section="tiny-mean", misconception="Base 2."'
         ("fails on the reference with seed 0", [("tiny.md", "hidden_total / 17", "hidden_total / 16")]),
         ("loop fails test_mean_square", [("variants.py", "len(x)", "(len(x) + 1e-4)")]),
         ("no label (no-such)=", [("wrong.py", BASE_TWO, BASE_TWO.replace("tiny-mean", "no-such"))]),
+        ("names the test 'test_x', its task has test_safe_log", [("wrong.py", f'test_safe_log", {BASE_TWO}', f'test_x", {BASE_TWO}')]),
         ("has 3 wrong", [("wrong.py", f'@wrong("safe_log", caught_by="test_safe_log", {BASE_TWO})', "")]),
         ("variance sinks test_safe_log too", [("tiny.md", HIDDEN_LOG, HIDDEN_LOG + NEIGHBOUR)]),
     ],
@@ -141,6 +142,13 @@ def test_what_is_unsound_is_found(course: Course, finding: str, edits: list[tupl
     for file, old, new in edits:
         edit(course.master("tiny").parent / file, old, new)
     assert finding in findings(course)
+
+
+def test_a_wrong_solution_of_nothing_is_refused_with_what_there_is(course: Course) -> None:
+    edit(course.wrong("tiny"), f'@wrong("safe_log", caught_by="test_safe_log", {BASE_TWO})', f'@wrong("log", caught_by="x", {BASE_TWO})')
+    message = r"wrong\.py:29: base_two replaces 'log', which no solution cell defines; choose from: mean_square, safe_log"
+    with pytest.raises(CatalogueError, match=message):
+        certify(course, "tiny", seeds=1, variant_seeds=1)
 
 
 @pytest.mark.parametrize(("text", "cause"), [("safe_log: [{mutants: {}}]", "reason"), ("- safe_log", "takes a list"), ("a: [", "expected")])
