@@ -97,11 +97,12 @@ class Assignment:
 def read_master(path: Path) -> Assignment:
     """Read and check a master; raise `MasterError` naming what to mend."""
     import jupytext  # a third of a second, for those who read no master
+    from jupytext.myst import MystMetadataParsingError
 
     text = path.read_text()
     try:
         raw = jupytext.reads(text, fmt="md:myst")
-    except (yaml.YAMLError, ValueError) as error:  # the latter is what jupytext raises for the options of a cell
+    except (yaml.YAMLError, MystMetadataParsingError) as error:
         raise MasterError(f"{path}: {' '.join(str(error).split())}; mend the YAML") from error
     notebook = _normalised(raw, path)
     tasks = tuple(_tasks(notebook, path))

@@ -146,7 +146,7 @@ def test_what_is_unsound_is_found(course: Course, finding: str, edits: list[tupl
 
 def test_a_wrong_solution_of_nothing_is_refused_with_what_there_is(course: Course) -> None:
     edit(course.wrong("tiny"), f'@wrong("safe_log", caught_by="test_safe_log", {BASE_TWO})', f'@wrong("log", caught_by="x", {BASE_TWO})')
-    message = r"wrong\.py:29: base_two replaces 'log', which no solution cell defines; choose from: mean_square, safe_log"
+    message = r"wrong\.py:25: base_two replaces 'log', which no solution cell defines; choose from: mean_square, safe_log"
     with pytest.raises(CatalogueError, match=message):
         certify(course, "tiny", seeds=1, variant_seeds=1)
 

@@ -237,7 +237,8 @@ def test_symbols_that_are_known_or_that_cannot_be_told_are_no_findings(course: C
 def test_an_assignment_without_a_part_is_told_just_that(course: Course, file: Place, old: str, new: str, message: str) -> None:
     path = file(course, STEM)
     edit(path, old, new)
-    also = {"varience": "task variance has 0 wrong", "minutes": "it says 'about", "says 2 points": "it says 'about"}  # what the fault changes besides
+    total = "it says 'about"
+    also = {"varience": "task variance has 0 wrong", "minutes": total, "says 2 points": total}  # what the fault changes besides
     ignored = [text for word, text in also.items() if word in message and not message.startswith("the tasks make 40")]
     found = [finding for finding in structure(course) if not any(finding.text.startswith(text) for text in ignored)]
     assert {(message in finding.text, finding.path) for finding in found} == {(True, path)}, found
