@@ -86,5 +86,5 @@ def _nearest(name: str, known: set[str] | dict[str, list[int]]) -> str:
     """The label that was probably meant, in words."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name.lower(), list(known), n=1, cutoff=0.7)
+    close = get_close_matches(name.lower(), list(known), n=1, cutoff=0.85)
     return f" (is {close[0]!r} meant?)" if close else ""
