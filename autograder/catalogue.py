@@ -17,6 +17,7 @@ import yaml
 from autograder.engine.parsing import parse
 
 T = TypeVar("T")
+KEYWORDS = {"wrong": ({"caught_by", "section", "misconception"}, {"also"}), "variant": ({"why"}, set()), "rewritten": ({"of"}, set())}
 
 
 def wrong(
@@ -70,7 +71,7 @@ def read_alternatives(path: Path, kind: str) -> list[Alternative]:
     except SyntaxError as error:
         raise CatalogueError(f"{path}:{error.lineno}: {error.msg}; mend the syntax") from error
     return [
-        _entry(node, decorator, text, path)
+        _entry(node, decorator, text, path, kind)
         for node in tree.body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
         for decorator in node.decorator_list
@@ -95,17 +96,23 @@ def read_equivalents(path: Path) -> dict[str, dict[tuple[str, str], str]]:
                 for line, changes in entry["mutants"].items():
                     found.setdefault(task, {}).update({(str(line), str(change)): reason for change in changes})
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise CatalogueError(f"{path}: each task takes a list of {{reason: ..., mutants: {{line: [changes]}}}}: {error}") from error
+        raise CatalogueError(f"{path}:1: each task takes a list of {{reason: ..., mutants: {{line: [changes]}}}}: {error}") from error
     return found
 
 
-def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, text: str, path: Path) -> Alternative:
+def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, text: str, path: Path, kind: str) -> Alternative:
     try:
         values: dict[str, Any] = {str(k.arg): ast.literal_eval(k.value) for k in decorator.keywords}
         target = ast.literal_eval(decorator.args[0])
     except (ValueError, IndexError) as error:
-        message = "the decorator takes the target's name and plain literals only"
+        message = "the decorator takes the target's name and plain literals only; write each as a string"
         raise CatalogueError(f"{path}:{decorator.lineno}: {message}") from error
+    needed, possible = KEYWORDS[kind]
+    if wanting := needed - set(values):
+        raise CatalogueError(f"{path}:{decorator.lineno}: @{kind} of {node.name} lacks {', '.join(sorted(wanting))}; add it")
+    if unknown := set(values) - needed - possible:
+        mend = f"it takes {', '.join(sorted(needed | possible))}"
+        raise CatalogueError(f"{path}:{decorator.lineno}: @{kind} of {node.name} has {', '.join(sorted(unknown))}; {mend}")
     others = [d for d in node.decorator_list if d is not decorator]
     first = min([node.lineno, *(d.lineno for d in others)])
     lines = text.splitlines()[first - 1 : node.end_lineno]

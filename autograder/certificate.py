@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 import json
 import platform
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 from autograder.course import Course
 
 LABEL = re.compile(r"^\(([\w-]+)\)=", re.MULTILINE)
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch")
+TOOL = Path(__file__).parents[1]
 
 
 @dataclass
@@ -60,7 +63,11 @@ class TaskRecord:
 
 @dataclass
 class Certificate:
-    """What was run on one assignment, and every finding that must be mended. `seconds` is summed over the processes."""
+    """What was run on one assignment, and every finding that must be mended.
+
+    `seconds` is processor time, summed over the processes; `notebook_seconds` that of the whole notebook with its tests, once.
+    `checks` are the margins of the numeric checks, `hints` say which wrong solution gives each number that a hint mentions.
+    """
 
     stem: str
     tasks: list[TaskRecord] = field(default_factory=list)
@@ -69,8 +76,10 @@ class Certificate:
     runs: int = 0
     seconds: float = 0.0
     mutant_seconds: float = 0.0
+    notebook_seconds: float = 0.0
     findings: list[str] = field(default_factory=list)
     checks: dict[str, list[float | None]] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)
 
     def total(self, what: str) -> int:
         """The sum over the tasks of `variants`, `mutants`, `killed`, `timed_out` or `equivalents`; the number of `wrongs`."""
@@ -86,16 +95,60 @@ class Certificate:
         return cls(**data, tasks=tasks)
 
 
-def content_hash(course: Course, stem: str, seeds: int, variant_seeds: int) -> str:
-    """A hash of all that a certificate depends on: the topic's files, the chapter's labels, this tool, the libraries."""
-    digest = hashlib.sha256(f"{seeds} {variant_seeds} {platform.python_version()} {[version(name) for name in LIBRARIES]}".encode())
+def content_hash(course: Course, stem: str, imports: set[str], seeds: int, variant_seeds: int) -> str:
+    """A hash of all that a certificate depends on.
+
+    These are the topic's files, the labels of its chapter, the helpers and the libraries that its notebook imports (`imports`), and
+    this tool: the module that proves, with all that it imports, and the engine that will grade.
+    """
+    digest = hashlib.sha256(f"{seeds} {variant_seeds} {platform.python_version()} {_versions(imports)}".encode())
     chapter = next((c.path for c in course.chapters if c.stem == stem), None)
     digest.update(" ".join(LABEL.findall(chapter.read_text())).encode() if chapter and chapter.exists() else b"")
-    tool = [Path(__file__).with_name(f"{name}.py") for name in ("catalogue", "certificate", "certify", "checks", "master", "mutants",
-                                                                 "mutation_operators", "release", "trials")]  # fmt: skip
-    for path in [course.master(stem), course.wrong(stem), course.variants(stem), course.equivalents(stem), *tool]:
+    files = [course.master(stem), course.wrong(stem), course.variants(stem), course.equivalents(stem)]
+    tool = {*_sources(TOOL, {"autograder.proof"}), *(TOOL / "autograder" / "engine").glob("*.py")}
+    for path in [*files, *sorted(tool), *_sources(course.root, imports)]:
         digest.update(path.read_bytes() if path.exists() else b"")
+        digest.update(b"\0")
     return digest.hexdigest()
+
+
+def _versions(imports: set[str]) -> list[str]:
+    """The installed distributions that these modules belong to, with their versions."""
+    tops = {name.partition(".")[0] for name in imports} - sys.stdlib_module_names
+    names = {distribution for top in tops for distribution in _distributions().get(top, [])}
+    return sorted(f"{name} {version(name)}" for name in names)
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(packages_distributions())
+
+
+def _sources(root: Path, modules: set[str]) -> list[Path]:
+    """The files under `root` that importing these modules reads, directly or through others."""
+    found: set[Path] = set()
+    wanted = set(modules)
+    while wanted:
+        parts = wanted.pop().split(".")
+        for length in range(1, len(parts) + 1):
+            base = root.joinpath(*parts[:length])
+            for path in {base.with_suffix(".py"), base / "__init__.py"} - found:
+                if path.exists():
+                    found.add(path)
+                    wanted |= _imports(path.read_text())
+    return sorted(found)
+
+
+@cache
+def _imports(text: str) -> frozenset[str]:
+    """Every dotted name that a module may import; that some are no modules does no harm."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
 
 
 def remembered(course: Course, stem: str, digest: str) -> Certificate | None:
@@ -123,11 +176,12 @@ def write_measured(course: Course, certificates: list[Certificate]) -> Path:
     known = json.loads(path.read_text()) if path.exists() else {}
     for certificate in certificates:
         data = dataclasses.asdict(certificate)
-        for hidden in ("checks", "findings", "stem"):
+        for hidden in ("checks", "findings", "hints", "stem"):
             del data[hidden]
         for task in data["tasks"]:
             task["legitimate"], task["mildest"] = _rounded(task["legitimate"]), _rounded(task["mildest"])
-        data["seconds"], data["mutant_seconds"] = round(data["seconds"], 1), round(data["mutant_seconds"], 1)
+        for name in ("seconds", "mutant_seconds", "notebook_seconds"):
+            data[name] = round(data[name], 1)
         known[certificate.stem] = data
     path.parent.mkdir(parents=True, exist_ok=True)
     ordered = {stem: known[stem] for stem in course.stems if stem in known}

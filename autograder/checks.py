@@ -64,7 +64,7 @@ def check_close(
 
     Both are numbers, arrays, tensors, or equally nested lists, tuples and dicts of them. Shapes must be equal,
     not-a-number and infinities must stand where they are expected, and `dtype`, where given (a NumPy or torch dtype), must match.
-    With a hint, a small result is shown beside what was expected.
+    With a hint, a small result is shown, beside what was expected if it has that shape.
     """
     if isinstance(expected, dict):
         if not isinstance(actual, dict) or actual.keys() != expected.keys():
@@ -82,7 +82,8 @@ def check_close(
         raise CheckFailed(prop, f"dtype {getattr(actual, 'dtype', type(actual).__name__)}, expected {dtype}", hint)
     a, e = _as_array(actual, prop, hint), _as_array(expected, prop, hint)
     if a.shape != e.shape:
-        raise CheckFailed(prop, f"shape {a.shape}, expected {e.shape}", hint)
+        shown = f": you got {_short(a)}" if hint and 0 < a.size <= SHOWN else ""
+        raise CheckFailed(prop, f"shape {a.shape}, expected {e.shape}{shown}", hint)
     with np.errstate(all="ignore"):
         close = np.allclose(a, e, rtol=rtol, atol=atol, equal_nan=True)
         if _listener is not None and _listener(prop, _errors_per_tolerance(a, e, rtol, atol) if a.size else 0.0):

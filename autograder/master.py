@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from autograder.catalogue import defined_names
@@ -81,19 +82,28 @@ class Assignment:
         return str(self.cell(grade_id).source)
 
     def task_defining(self, name: str) -> Task:
-        """The task whose solution cell defines the function or class `name`."""
+        """The task whose solution cell defines the function or class `name`.
+
+        Raises:
+            MasterError: there is none.
+        """
         for task in self.tasks:
             if task.has(name):
                 return task
-        raise KeyError(name)
+        defined = ", ".join(name for task in self.tasks for name in task.defines)
+        raise MasterError(f"{self.path}: no solution cell defines {name!r}; choose from: {defined}")
 
 
 def read_master(path: Path) -> Assignment:
     """Read and check a master; raise `MasterError` naming what to mend."""
     import jupytext  # a third of a second, for those who read no master
+    from jupytext.myst import MystMetadataParsingError
 
     text = path.read_text()
-    raw = jupytext.reads(text, fmt="md:myst")
+    try:
+        raw = jupytext.reads(text, fmt="md:myst")
+    except (yaml.YAMLError, MystMetadataParsingError) as error:
+        raise MasterError(f"{path}: {' '.join(str(error).split())}; mend the YAML") from error
     notebook = _normalised(raw, path)
     tasks = tuple(_tasks(notebook, path))
     return Assignment(path.stem, path, notebook, tasks, hashlib.sha256(text.encode()).hexdigest(), _limits(raw, path))

@@ -47,6 +47,10 @@ class Cells:
         tests = frozenset(cell.id for cell in code if cell.metadata.get("nbgrader", {}).get("grade", False))
         return cls(tuple((cell.id, str(cell.source)) for cell in code), tests)
 
+    def testing(self, tests: set[str]) -> Cells:
+        """The same cells without the test cells that are not among `tests`."""
+        return Cells(tuple(cell for cell in self.code if cell[0] not in self.tests - tests), self.tests & tests)
+
     def until(self, test_id: str, start: str | None = None) -> Iterator[tuple[str, str]]:
         """The cells that are no tests, from after `start` (or the first) to before a test cell."""
         passed = start is None

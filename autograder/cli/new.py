@@ -23,5 +23,8 @@ def new_verb(course: Course, place: str) -> None:
     for path in new_topic(course, place):
         console.print(str(path.relative_to(course.root)), highlight=False)
     release(Course(course.root), stem)
-    console.print(f"Next: edit them; `autograder preview {stem}` shows the page, `autograder lint {stem}` says what is missing,")
-    console.print(f"`autograder release {stem}` and `autograder certify {stem}` build and prove the assignment.")
+    console.print(
+        f"Next: edit them. `autograder preview {stem}` shows the page, `autograder lint {stem}` says what is missing,\n"
+        f"`autograder release {stem}` and `autograder certify {stem}` build and prove the assignment.",
+        soft_wrap=True,
+    )

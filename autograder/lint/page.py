@@ -19,14 +19,24 @@ from mdit_py_plugins.myst_blocks import myst_block_plugin
 from mdit_py_plugins.myst_role import myst_role_plugin
 
 DIRECTIVE = re.compile(r"\{([\w:-]+)\}\s*(.*)")
+TARGET = re.compile(r"<([^<>]+)>$")
 OPTION = re.compile(r"^:([\w-]+):\s*(.*)$")
+
+
+class PageError(ValueError):
+    """A page that can't be read at all: YAML that is none, in `line`."""
+
+    def __init__(self, error: yaml.YAMLError, first: int) -> None:
+        mark = getattr(error, "problem_mark", None)
+        self.line = first + (mark.line if mark else 0)
+        super().__init__(f"this is no YAML: {getattr(error, 'problem', None) or error}")
 
 
 @dataclass(frozen=True)
 class Block:
     """A piece of a page. `kind` is heading, label, text, math, code (a code cell) or directive.
 
-    `name` is a heading's level (h2), a directive's name, or a label; `text` is the content without options.
+    `name` is a heading's level (h2), a directive's name, or a label; `text` is the content without options, `first` its first line.
     """
 
     kind: str
@@ -37,6 +47,7 @@ class Block:
     options: dict[str, Any] = field(default_factory=dict)
     inside: str = ""
     spans: tuple[tuple[str, str], ...] = ()
+    first: int = 0
 
     @property
     def tags(self) -> list[str]:
@@ -55,12 +66,20 @@ class Page:
         return [b for b in self.blocks if b.kind == kind and (not names or b.name in names)]
 
     @cached_property
-    def labels(self) -> set[str]:
-        """Every name that a link can lead to: `(name)=`, labelled equations, directives and figures."""
-        found = {b.name for b in self.of("label")}
-        found |= {b.title for b in self.of("math") if b.title}
-        found |= {str(b.options["label"]) for b in self.of("directive") if "label" in b.options}
-        return found
+    def references(self) -> list[tuple[int, str, str]]:
+        """All links and roles with their line and what they lead to: of `{ref}`words <target>`` the target."""
+        spans = [(b.line, kind, text) for b in self.blocks for kind, text in b.spans if kind != "math"]
+        return [(line, kind, match[1] if (match := TARGET.search(text)) else text) for line, kind, text in spans]
+
+    @property
+    def title(self) -> int:
+        """The line of the title; 0 if there is none."""
+        return next((b.line for b in self.of("heading", "h1")), 0)
+
+    def line_of(self, text: str) -> int:
+        """The first line that begins with a text, such as a key of the front matter; 1 if there is none."""
+        lines = self.path.read_text().splitlines()
+        return next((number for number, line in enumerate(lines, start=1) if line.startswith(text)), 1)
 
     @cached_property
     def mathematics(self) -> list[tuple[int, str]]:
@@ -90,7 +109,7 @@ def read_page(path: Path) -> Page:
     front: dict[str, Any] = {}
     tokens = _parser().parse(text)
     if tokens and tokens[0].type == "front_matter":
-        front = yaml.safe_load(tokens[0].content) or {}
+        front = _yaml(tokens[0].content, 2)
     return Page(path, front, tuple(_blocks(tokens, 0, "")))
 
 
@@ -125,9 +144,11 @@ def _directive(token: Token, line: int, inside: str) -> Iterator[Block]:
     if match is None:
         return
     name, title = match.groups()
-    body, skipped, options = _options(token.content)
+    body, skipped, options = _options(token.content, line + 1)
     if name == "code-cell":
-        yield Block("code", line, body, name, title, options, inside)
+        caption = str(((options.get("mystnb") or {}).get("figure") or {}).get("caption") or "")
+        spans = tuple(span for token in _parser().parse(caption) for span in _spans(token))
+        yield Block("code", line, body, name, title, options, inside, spans, line + skipped + 1)
         return
     if name == "math":
         yield Block("math", line, body, title=str(options.get("label", "")), inside=inside)
@@ -136,19 +157,27 @@ def _directive(token: Token, line: int, inside: str) -> Iterator[Block]:
     yield from _blocks(_parser().parse(body), line + skipped, name)
 
 
-def _options(content: str) -> tuple[str, int, dict[str, Any]]:
+def _yaml(text: str, first: int) -> dict[str, Any]:
+    """A mapping in YAML whose first line is line `first` of the page."""
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise PageError(error, first) from error
+
+
+def _options(content: str, first: int) -> tuple[str, int, dict[str, Any]]:
     """A directive's content without its options, how many lines they took, and the options."""
     lines = content.split("\n")
     if lines and lines[0].strip() == "---":
         end = next((n for n, text in enumerate(lines[1:], 1) if text.strip() == "---"), len(lines) - 1)
-        return "\n".join(lines[end + 1 :]), end + 1, yaml.safe_load("\n".join(lines[1:end])) or {}
+        return "\n".join(lines[end + 1 :]), end + 1, _yaml("\n".join(lines[1:end]), first + 1)
     options: dict[str, Any] = {}
     count = 0
     for text in lines:
         match = OPTION.match(text)
         if match is None:
             break
-        options[match[1]] = yaml.safe_load(match[2]) if match[1] == "tags" else match[2]
+        options[match[1]] = _yaml(match[2], first + count) if match[1] == "tags" else match[2]
         count += 1
     return "\n".join(lines[count:]), count, options
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from autograder.catalogue import CatalogueError, read_alternatives, read_equivalents
-from autograder.certificate import read_measured, write_measured
+from autograder.certificate import content_hash, read_measured, write_measured
 from autograder.certify import Inline, certify, certify_all
-from autograder.course import Course
+from autograder.cli import main
+from autograder.course import Course, CourseError
 from autograder.master import read_master
 from autograder.mutants import mutants_of
 from autograder.tests.conftest import CHECKOUT as ROOT
@@ -129,6 +133,7 @@ BASE_TWO = 'section="tiny-mean", misconception="Base 2."'
         ("fails on the reference with seed 0", [("tiny.md", "hidden_total / 17", "hidden_total / 16")]),
         ("loop fails test_mean_square", [("variants.py", "len(x)", "(len(x) + 1e-4)")]),
         ("no label (no-such)=", [("wrong.py", BASE_TWO, BASE_TWO.replace("tiny-mean", "no-such"))]),
+        ("names the test 'test_x', its task has test_safe_log", [("wrong.py", f'test_safe_log", {BASE_TWO}', f'test_x", {BASE_TWO}')]),
         ("has 3 wrong", [("wrong.py", f'@wrong("safe_log", caught_by="test_safe_log", {BASE_TWO})', "")]),
         ("variance sinks test_safe_log too", [("tiny.md", HIDDEN_LOG, HIDDEN_LOG + NEIGHBOUR)]),
     ],
@@ -137,6 +142,13 @@ def test_what_is_unsound_is_found(course: Course, finding: str, edits: list[tupl
     for file, old, new in edits:
         edit(course.master("tiny").parent / file, old, new)
     assert finding in findings(course)
+
+
+def test_a_wrong_solution_of_nothing_is_refused_with_what_there_is(course: Course) -> None:
+    edit(course.wrong("tiny"), f'@wrong("safe_log", caught_by="test_safe_log", {BASE_TWO})', f'@wrong("log", caught_by="x", {BASE_TWO})')
+    message = r"wrong\.py:25: base_two replaces 'log', which no solution cell defines; choose from: mean_square, safe_log"
+    with pytest.raises(CatalogueError, match=message):
+        certify(course, "tiny", seeds=1, variant_seeds=1)
 
 
 @pytest.mark.parametrize(("text", "cause"), [("safe_log: [{mutants: {}}]", "reason"), ("- safe_log", "takes a list"), ("a: [", "expected")])
@@ -166,14 +178,93 @@ def test_attempts_do_not_reach_each_other(course: Course) -> None:
     assert [outcome.failure is None for outcome in run.outcomes] == [False, True]
 
 
-def test_only_what_changed_is_run_again(course: Course) -> None:
-    def run() -> bool:
-        ((_, known),) = certify_all(course, ["tiny"], 1, 1, everything=False, pool=Inline())
-        return known
+def known(course: Course) -> bool:
+    """Whether certifying takes an earlier run's word."""
+    ((_, known),) = certify_all(course, ["tiny"], 1, 1, everything=False, pool=Inline())
+    return known
 
-    assert [run(), run()] == [False, True]
-    edit(course.master("tiny"), "average, not sum", "the mean, not the sum")
-    assert not run()
+
+def test_only_what_changed_is_run_again(course: Course) -> None:
+    assert [known(course), known(course)] == [False, True]
+    edit(course.master("tiny"), '"average, not sum")', '"average, not sum", rtol=1e-6)')
+    assert not known(course)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("tiny.md", '"average, not sum")', '"average, not sum", atol=1e-8)'),
+        ("wrong.py", "np.sum(np.square(x))", "2 * np.sum(np.square(x))"),
+        ("variants.py", "a loop", "one by one"),
+        ("equivalent.yml", "silences", "only silences"),
+        ("../../book/one/tiny.md", "(tiny-mean)=", "(tiny-mean)=\n(tiny-more)="),
+    ],
+)
+def test_a_change_of_any_of_its_files_is_a_change_of_the_assignment(course: Course, file: str, old: str, new: str) -> None:
+    before = content_hash(course, "tiny", {"numpy"}, 1, 1)
+    edit(course.master("tiny").parent / file, old, new)
+    assert content_hash(course, "tiny", {"numpy"}, 1, 1) != before
+
+
+@pytest.mark.parametrize("module", ["checks", "trials", "proof", "hints", "mutation_operators", "engine/tester", "engine/rpc"])
+def test_a_change_of_the_tool_is_a_change_of_every_assignment(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    tool = tmp_path / "tool"
+    shutil.copytree(ROOT / "autograder", tool / "autograder", ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    monkeypatch.setattr("autograder.certificate.TOOL", tool)
+    before = content_hash(course, "tiny", {"numpy"}, 1, 1)
+    path = tool / "autograder" / f"{module}.py"
+    path.write_text(path.read_text() + "\n")
+    assert content_hash(course, "tiny", {"numpy"}, 1, 1) != before
+
+
+def test_the_helpers_and_the_libraries_of_the_notebook_count(course: Course) -> None:
+    helper = course.root / "book" / "helper.py"
+    helper.write_text("from book.deeper import x\n")
+    hashes = [content_hash(course, "tiny", {"numpy", "book.helper"}, 1, 1)]
+    helper.with_name("deeper.py").write_text("x = 1\n")
+    hashes.append(content_hash(course, "tiny", {"numpy", "book.helper"}, 1, 1))
+    hashes.append(content_hash(course, "tiny", {"book.helper"}, 1, 1))
+    assert len(set(hashes)) == 3
+
+
+def test_one_task_is_proved_alone_and_certifies_nothing(course: Course) -> None:
+    edit(course.wrong("tiny"), "np.log2(x)", "np.log(x)")  # a fault of the other task
+    ((certificate, _),) = certify_all(course, ["tiny"], 2, 2, tasks=("mean_square",), everything=False, pool=Inline())
+    assert certificate.findings == []
+    assert [task.name for task in certificate.tasks] == ["mean_square"]
+    assert not known(course)
+    ((certificate, _),) = certify_all(course, ["tiny"], 2, 2, tasks=("safe_log",), everything=False, pool=Inline())
+    assert any("base_two is not caught" in finding for finding in certificate.findings)
+
+
+def test_an_unknown_task_is_answered_with_those_there_are(course: Course) -> None:
+    with pytest.raises(CourseError, match=r"there is no task 'cube'; choose from: mean_square, safe_log"):
+        next(certify_all(course, ["tiny"], 1, 1, tasks=("cube",), pool=Inline()))
+
+
+@pytest.mark.parametrize("arguments", [["--task", "x"], ["a", "b", "--task", "x"], ["tiny", "--task", "mean_square", "--write"]])
+def test_tasks_belong_to_one_assignment_and_are_not_written_down(
+    course: Course, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(course.root)
+    result = CliRunner().invoke(main, ["certify", *arguments])
+    assert result.exit_code == 2
+    assert "autograder certify STEM --task NAME" in " ".join(result.output.split())
+
+
+def test_the_margin_and_the_notebooks_time_are_reported(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(course.root)
+    result = CliRunner().invoke(main, ["certify", "tiny", "--seeds", "2", "--variant-seeds", "2", "--margins"])
+    text = " ".join(result.output.split())
+    assert result.exit_code == 0, text
+    assert re.search(r"the worst right solution is off by [\d.e-]+ tolerances, the mildest wrong one [\d.e+]+", text)
+    assert re.search(r"test_mean_square: average, not sum: right [\d.e-]+, wrong [\d.e+]+ tolerances", text)
+    certificate = certify(course, "tiny", 2, 2)
+    assert 0 < certificate.notebook_seconds < 10
+    monkeypatch.setattr("autograder.proof.LONGEST", certificate.notebook_seconds / 1000)
+    assert "the whole notebook with its tests takes" in findings(course)
 
 
 def test_what_the_book_shows_names_no_check(course: Course) -> None:

@@ -27,6 +27,8 @@ def test_tasks_points_and_title(tmp_path: Path) -> None:
     ]
     assert assignment.points == 5
     assert assignment.task_defining("safe_log").name == "safe_log"
+    with pytest.raises(MasterError, match="no solution cell defines 'log'; choose from: mean_square, safe_log"):
+        assignment.task_defining("log")
 
 
 def test_the_metadata_is_valid_for_nbgrader_and_ids_do_not_change(tmp_path: Path) -> None:
@@ -50,6 +52,8 @@ def test_the_metadata_is_valid_for_nbgrader_and_ids_do_not_change(tmp_path: Path
         ("return np.log(x)", "return np.log(x", "line 5 of the cell"),
         ("solution: true}", "solution: true}\ncourse: {inplaces: {}}", "'course' takes"),
         ("solution: true}", "locked: true}", "no task|without a solution cell"),
+        ("solution: true}", "solution: true", r"tiny\.md: Code cell \d+ at line \d+ could not be read: .*; mend the YAML"),
+        ("kernelspec: {", "kernelspec: {{", r"tiny\.md: .*; mend the YAML"),
     ],
 )
 def test_what_breaks_a_rule_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:

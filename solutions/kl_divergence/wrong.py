@@ -225,6 +225,63 @@ def nan_at_the_ends(p, q, weight=0.5):
     return weight * kl(p) + (1 - weight) * kl(q)
 
 
+@wrong("js_divergence", caught_by="test_js_divergence", section="kl_divergence-js",
+       misconception="The two divergences from the mixture are added without their weights.")
+def divergences_unweighted(p, q, weight=0.5):
+    if not 0 <= weight <= 1:
+        raise ValueError('weight must lie in [0, 1]')
+    p, q = (np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64))
+
+    m = weight * p + (1 - weight) * q
+
+    def kl(a, b):
+        on = (a > 0) & (b > 0)
+        return (a * (np.log(np.where(on, a, 1.0)) - np.log(np.where(on, b, 1.0)))).sum(axis=-1)
+    return kl(p, m) + kl(q, m)
+
+
+@wrong("js_divergence", caught_by="test_js_divergence", section="kl_divergence-js",
+       misconception="The logarithm has base 2: the result is in bits, not nats.")
+def js_in_bits(p, q, weight=0.5):
+    if not 0 <= weight <= 1:
+        raise ValueError('weight must lie in [0, 1]')
+    p, q = (np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64))
+
+    def entropy(d):
+        return -(d * np.log2(np.where(d > 0, d, 1.0))).sum(axis=-1)
+    return entropy(weight * p + (1 - weight) * q) - weight * entropy(p) - (1 - weight) * entropy(q)
+
+
+@wrong("js_divergence", caught_by="test_js_divergence", section="kl_divergence-js",
+       misconception="The mixture has the right weights, but the two divergences have each other's.")
+def weights_exchanged_outside(p, q, weight=0.5):
+    if not 0 <= weight <= 1:
+        raise ValueError('weight must lie in [0, 1]')
+    p, q = (np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64))
+
+    m = weight * p + (1 - weight) * q
+
+    def kl(a, b):
+        on = (a > 0) & (b > 0)
+        return (a * (np.log(np.where(on, a, 1.0)) - np.log(np.where(on, b, 1.0)))).sum(axis=-1)
+    return (1 - weight) * kl(p, m) + weight * kl(q, m)
+
+
+@wrong("js_divergence", caught_by="test_js_divergence", section="kl_divergence-js",
+       misconception="Both divergences are weighted with w.")
+def one_weight_for_both(p, q, weight=0.5):
+    if not 0 <= weight <= 1:
+        raise ValueError('weight must lie in [0, 1]')
+    p, q = (np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64))
+
+    m = weight * p + (1 - weight) * q
+
+    def kl(a, b):
+        on = (a > 0) & (b > 0)
+        return (a * (np.log(np.where(on, a, 1.0)) - np.log(np.where(on, b, 1.0)))).sum(axis=-1)
+    return weight * kl(p, m) + weight * kl(q, m)
+
+
 # --- gaussian_kl_diag ----------------------------------------------------------------------------------------------
 @wrong("gaussian_kl_diag", caught_by="test_gaussian_kl_diag", section="kl_divergence-asymmetry",
        misconception="The arguments are swapped: this is KL(Q‖P).")
@@ -297,6 +354,16 @@ def dimensions_of_the_mean(mu_p, var_p, mu_q, var_q):
         raise ValueError("variances")
     terms = np.log(var_q / var_p) + (var_p + (mu_p - mu_q) ** 2) / var_q
     return 0.5 * (terms.sum(axis=-1) - mu_p.shape[-1])
+
+
+@wrong("gaussian_kl_diag", caught_by="test_gaussian_kl_diag", section="kl_divergence-gaussian",
+       misconception="The denominator is P's variance; it must be Q's.")
+def divided_by_p(mu_p, var_p, mu_q, var_q):
+    mu_p, var_p, mu_q, var_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, var_p, mu_q, var_q))
+    if (var_p <= 0).any() or (var_q <= 0).any():
+        raise ValueError('variances must be positive')
+    terms = np.log(var_q) - np.log(var_p) + (var_p + (mu_p - mu_q) ** 2) / var_p - 1
+    return 0.5 * terms.sum(axis=-1)
 
 
 # --- gaussian_kl_full ----------------------------------------------------------------------------------------------
@@ -465,6 +532,101 @@ def length_of_the_batch(mu_p, cov_p, mu_q, cov_q):
     return 0.5 * (log_ratio + trace + quadratic - len(mu_p))
 
 
+@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-asymmetry",
+       misconception="The arguments are swapped: this is KL(Q‖P).")
+def swapped_covariances(mu_q, cov_q, mu_p, cov_p):
+    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
+    factors = []
+    for cov in (cov_p, cov_q):
+        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-08).any():
+            raise ValueError('a covariance matrix must be symmetric')
+        try:
+            factors.append(np.linalg.cholesky(cov))
+        except np.linalg.LinAlgError as error:
+            raise ValueError('a covariance matrix must be positive definite') from error
+    l_p, l_q = factors
+    a = np.linalg.solve(l_q, l_p)
+    y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None])[..., 0]
+    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
+    return 0.5 * (2 * logs.sum(-1) + (a ** 2).sum((-2, -1)) + (y ** 2).sum(-1) - mu_p.shape[-1])
+
+
+@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
+       misconception="The term −d is missing, which makes the divergence of equal Gaussians zero.")
+def minus_d_forgotten(mu_p, cov_p, mu_q, cov_q):
+    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
+    factors = []
+    for cov in (cov_p, cov_q):
+        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-08).any():
+            raise ValueError('a covariance matrix must be symmetric')
+        try:
+            factors.append(np.linalg.cholesky(cov))
+        except np.linalg.LinAlgError as error:
+            raise ValueError('a covariance matrix must be positive definite') from error
+    l_p, l_q = factors
+    a = np.linalg.solve(l_q, l_p)
+    y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None])[..., 0]
+    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
+    return 0.5 * (2 * logs.sum(-1) + (a ** 2).sum((-2, -1)) + (y ** 2).sum(-1))
+
+
+@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
+       misconception="1 is subtracted instead of d.")
+def one_for_all_dimensions(mu_p, cov_p, mu_q, cov_q):
+    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
+    factors = []
+    for cov in (cov_p, cov_q):
+        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-08).any():
+            raise ValueError('a covariance matrix must be symmetric')
+        try:
+            factors.append(np.linalg.cholesky(cov))
+        except np.linalg.LinAlgError as error:
+            raise ValueError('a covariance matrix must be positive definite') from error
+    l_p, l_q = factors
+    a = np.linalg.solve(l_q, l_p)
+    y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None])[..., 0]
+    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
+    return 0.5 * (2 * logs.sum(-1) + (a ** 2).sum((-2, -1)) + (y ** 2).sum(-1) - 1)
+
+
+@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
+       misconception="The factor 1/2 is missing.")
+def half_forgotten(mu_p, cov_p, mu_q, cov_q):
+    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
+    factors = []
+    for cov in (cov_p, cov_q):
+        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-08).any():
+            raise ValueError('a covariance matrix must be symmetric')
+        try:
+            factors.append(np.linalg.cholesky(cov))
+        except np.linalg.LinAlgError as error:
+            raise ValueError('a covariance matrix must be positive definite') from error
+    l_p, l_q = factors
+    a = np.linalg.solve(l_q, l_p)
+    y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None])[..., 0]
+    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
+    return (2 * logs.sum(-1) + (a ** 2).sum((-2, -1)) + (y ** 2).sum(-1) - mu_p.shape[-1])
+
+
+@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
+       misconception="The log-determinants are subtracted the wrong way round: Q's comes first.")
+def log_determinants_exchanged(mu_p, cov_p, mu_q, cov_q):
+    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
+    factors = []
+    for cov in (cov_p, cov_q):
+        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-08).any():
+            raise ValueError('a covariance matrix must be symmetric')
+        try:
+            factors.append(np.linalg.cholesky(cov))
+        except np.linalg.LinAlgError as error:
+            raise ValueError('a covariance matrix must be positive definite') from error
+    l_p, l_q = factors
+    a = np.linalg.solve(l_q, l_p)
+    y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None])[..., 0]
+    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
+    return 0.5 * (-2 * logs.sum(-1) + (a ** 2).sum((-2, -1)) + (y ** 2).sum(-1) - mu_p.shape[-1])
+
+
 # --- kl_estimators -------------------------------------------------------------------------------------------------
 @wrong("kl_estimators", caught_by="test_kl_estimators", section="kl_divergence-estimators",
        misconception="The ratio is upside down: with samples from q it is r = p/q, not q/p.")
@@ -556,6 +718,16 @@ def quadratic_near_one(log_p, log_q):
     return -u, 0.5 * u**2, np.where(np.abs(u) < 1e-3, 0.5 * u**2, np.exp(u) - 1 - u)
 
 
+@wrong("kl_estimators", caught_by="test_kl_estimators", section="kl_divergence-estimators",
+       misconception="k2 squares the ratio; it must square its logarithm.")
+def k2_of_the_ratio(log_p, log_q):
+    log_p, log_q = (np.asarray(log_p, dtype=np.float64), np.asarray(log_q, dtype=np.float64))
+    if log_p.shape != log_q.shape:
+        raise ValueError(f'log_p has shape {log_p.shape} but log_q has shape {log_q.shape}')
+    log_r = log_p - log_q
+    return (-log_r, 0.5 * np.exp(log_r) ** 2, np.expm1(log_r) - log_r)
+
+
 # --- vae_loss ------------------------------------------------------------------------------------------------------
 @wrong("reparameterize", caught_by="test_vae_loss", section="kl_divergence-vae",
        misconception="The variance scales the noise where the standard deviation belongs.")
@@ -640,6 +812,66 @@ def clamped_logvar(x, logits, mu, logvar, beta=1.0):
     return (reconstruction + beta * 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(dim=1)).mean()
 
 
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-vae",
+       misconception="The pixels are passed as logits and the logits as pixels.")
+def targets_exchanged(x, logits, mu, logvar, beta=1.0):
+    if x.shape != logits.shape or mu.shape != logvar.shape:
+        raise ValueError('x and logits, and mu and logvar, must have equal shapes')
+    reconstruction = torch.nn.functional.binary_cross_entropy_with_logits(x, logits, reduction='none').sum(dim=1)
+    kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum(dim=1)
+    return (reconstruction + beta * kl).mean()
+
+
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-vae",
+       misconception="This is the bound, which grows as the model gets better; the loss is minus the bound.")
+def bound_for_loss(x, logits, mu, logvar, beta=1.0):
+    if x.shape != logits.shape or mu.shape != logvar.shape:
+        raise ValueError('x and logits, and mu and logvar, must have equal shapes')
+    reconstruction = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction='none').sum(dim=1)
+    kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum(dim=1)
+    return -(reconstruction + beta * kl).mean()
+
+
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-vae",
+       misconception="The factor 1/2 of the KL term is missing.")
+def kl_without_half(x, logits, mu, logvar, beta=1.0):
+    if x.shape != logits.shape or mu.shape != logvar.shape:
+        raise ValueError('x and logits, and mu and logvar, must have equal shapes')
+    reconstruction = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction='none').sum(dim=1)
+    kl = (mu ** 2 + logvar.exp() - 1 - logvar).sum(dim=1)
+    return (reconstruction + beta * kl).mean()
+
+
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-breaks",
+       misconception="A sigmoid followed by the cross-entropy of probabilities: the sigmoid rounds to 1, and PyTorch cuts log 0 off at −100.")
+def sigmoid_then_entropy(x, logits, mu, logvar, beta=1.0):
+    if x.shape != logits.shape or mu.shape != logvar.shape:
+        raise ValueError('x and logits, and mu and logvar, must have equal shapes')
+    reconstruction = torch.nn.functional.binary_cross_entropy(torch.sigmoid(logits), x, reduction='none').sum(dim=1)
+    kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum(dim=1)
+    return (reconstruction + beta * kl).mean()
+
+
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-vae",
+       misconception="beta weights the reconstruction; it must weight the KL term.")
+def beta_on_the_reconstruction(x, logits, mu, logvar, beta=1.0):
+    if x.shape != logits.shape or mu.shape != logvar.shape:
+        raise ValueError('x and logits, and mu and logvar, must have equal shapes')
+    reconstruction = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction='none').sum(dim=1)
+    kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum(dim=1)
+    return (beta * reconstruction + kl).mean()
+
+
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-vae",
+       misconception="beta weights the whole loss; it must weight the KL term alone.")
+def beta_on_both(x, logits, mu, logvar, beta=1.0):
+    if x.shape != logits.shape or mu.shape != logvar.shape:
+        raise ValueError('x and logits, and mu and logvar, must have equal shapes')
+    reconstruction = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction='none').sum(dim=1)
+    kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).sum(dim=1)
+    return (beta * (reconstruction + kl)).mean()
+
+
 # --- fit_forward ---------------------------------------------------------------------------------------------------
 @wrong("fit_forward", caught_by="test_fit_forward", section="kl_divergence-forward",
        misconception="The spread of the component means is missing: only the covariances are averaged.")
@@ -698,6 +930,17 @@ def jittered_covariance(weights, means, covs):
     mean = weights @ means
     centred = means - mean
     return mean, np.einsum("k,kij->ij", weights, covs + centred[:, :, None] * centred[:, None, :]) + 1e-10 * np.eye(means.shape[1])
+
+
+@wrong("fit_forward", caught_by="test_fit_forward", section="kl_divergence-forward",
+       misconception="The spread of the means is added without the weights.")
+def spread_unweighted(weights, means, covs):
+    weights, means, covs = (np.asarray(a, dtype=np.float64) for a in (weights, means, covs))
+    if (weights < 0).any() or abs(weights.sum() - 1) > 1e-06:
+        raise ValueError('weights must be non-negative and sum to one')
+    mean = weights @ means
+    centred = means - mean
+    return (mean, np.einsum('k,kij->ij', weights, covs) + centred.T @ centred)
 
 
 # --- fit_reverse ---------------------------------------------------------------------------------------------------
@@ -930,3 +1173,79 @@ def slope_over_std(theta, weights, means, stds):
     slope = (np.exp(scores - log_p[:, None]) * (means - x[:, None]) / stds).sum(axis=1)
     value = -theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
     return float(value), np.array([-(NODE_WEIGHTS @ slope), -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The log-density lacks its constant −log(2π)/2.")
+def density_unnormalised(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    std = np.exp(theta[1])
+    x = theta[0] + std * NODES
+    z = (x[:, None] - means) / stds
+    scores = np.log(weights) - np.log(stds) - 0.5 * z ** 2
+    log_p = logsumexp(scores, axis=1)
+    slope = -(np.exp(scores - log_p[:, None]) * z / stds).sum(axis=1)
+    value = -theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+    gradient = np.array([-(NODE_WEIGHTS @ slope), -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
+    return (float(value), gradient)
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The term −log s, which is the entropy of q, is missing from the value and from the gradient.")
+def entropy_term_forgotten(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    std = np.exp(theta[1])
+    x = theta[0] + std * NODES
+    z = (x[:, None] - means) / stds
+    scores = np.log(weights) - np.log(stds) - 0.5 * z ** 2 - 0.5 * np.log(2 * np.pi)
+    log_p = logsumexp(scores, axis=1)
+    slope = -(np.exp(scores - log_p[:, None]) * z / stds).sum(axis=1)
+    value = -0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+    gradient = np.array([-(NODE_WEIGHTS @ slope), -std * (NODE_WEIGHTS @ (NODES * slope))])
+    return (float(value), gradient)
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The derivative in m has the wrong sign.")
+def mean_uphill(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    std = np.exp(theta[1])
+    x = theta[0] + std * NODES
+    z = (x[:, None] - means) / stds
+    scores = np.log(weights) - np.log(stds) - 0.5 * z ** 2 - 0.5 * np.log(2 * np.pi)
+    log_p = logsumexp(scores, axis=1)
+    slope = -(np.exp(scores - log_p[:, None]) * z / stds).sum(axis=1)
+    value = -theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+    gradient = np.array([NODE_WEIGHTS @ slope, -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
+    return (float(value), gradient)
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The slopes are averaged by the components' densities; a share has the mixture weight too.")
+def shares_without_weights(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    std = np.exp(theta[1])
+    x = theta[0] + std * NODES
+    z = (x[:, None] - means) / stds
+    scores = np.log(weights) - np.log(stds) - 0.5 * z ** 2 - 0.5 * np.log(2 * np.pi)
+    log_p = logsumexp(scores, axis=1)
+    bare = scores - np.log(weights)
+    slope = -(np.exp(bare - logsumexp(bare, axis=1)[:, None]) * z / stds).sum(axis=1)
+    value = -theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+    gradient = np.array([-(NODE_WEIGHTS @ slope), -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
+    return (float(value), gradient)
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The components' slopes are averaged equally; it must be by their shares of the density at x.")
+def slopes_averaged_equally(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    std = np.exp(theta[1])
+    x = theta[0] + std * NODES
+    z = (x[:, None] - means) / stds
+    scores = np.log(weights) - np.log(stds) - 0.5 * z ** 2 - 0.5 * np.log(2 * np.pi)
+    log_p = logsumexp(scores, axis=1)
+    slope = -(z / stds).mean(axis=1)
+    value = -theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+    gradient = np.array([-(NODE_WEIGHTS @ slope), -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
+    return (float(value), gradient)

@@ -520,6 +520,16 @@ def clip_ignored(values, old_values, returns, clip=None):
     return 0.5 * error.mean()
 
 
+@wrong("value_loss", caught_by="test_value_and_entropy", section="proximal_policy_optimization-value",
+       misconception="The squared errors are summed, and the half is missing.")
+def summed_without_half(values, old_values, returns, clip=None):
+    error = (values - returns).square()
+    if clip is not None:
+        clipped = old_values + torch.clamp(values - old_values, -clip, clip)
+        error = torch.maximum(error, (clipped - returns).square())
+    return error.sum()
+
+
 @wrong("entropy", caught_by="test_value_and_entropy", section="proximal_policy_optimization-value",
        misconception="The sign is missing: this is minus the entropy.")
 def entropy_sign(logits):
@@ -553,6 +563,13 @@ def log_of_softmax(logits):
 def averaged_over_actions(logits):
     logp = torch.log_softmax(logits, dim=-1)
     return -(logp.exp() * logp).mean(dim=-1).mean()
+
+
+@wrong("entropy", caught_by="test_value_and_entropy", section="proximal_policy_optimization-value",
+       misconception="The entropies of the states are summed; the mean over the states is meant.")
+def summed_over_states(logits):
+    logp = torch.log_softmax(logits, dim=-1)
+    return -(logp.exp() * logp).sum()
 
 
 @wrong("approximate_kl", caught_by="test_kl_watch", section="proximal_policy_optimization-kl",
@@ -1503,6 +1520,21 @@ def termination_runs_on(rewards, values, next_values, terminated, truncated, gam
     return advantages.T, (advantages + values).T
 
 
+@wrong("gae", caught_by="test_gae", section="proximal_policy_optimization-gae",
+       misconception="Later errors are added without gamma and without lam.")
+def neither_factor(rewards, values, next_values, terminated, truncated, gamma=0.99, lam=0.95):
+    rewards, values, next_values = (np.asarray(x, dtype=np.float64) for x in (rewards, values, next_values))
+    terminated, truncated = (np.asarray(terminated, dtype=bool), np.asarray(truncated, dtype=bool))
+    if not rewards.shape == values.shape == next_values.shape == terminated.shape == truncated.shape:
+        raise ValueError('rewards, values, next_values, terminated and truncated must have one shape')
+    delta = rewards + gamma * np.where(terminated, 0.0, next_values) - values
+    advantages, following = (np.zeros_like(delta), np.zeros(len(delta)))
+    for t in reversed(range(delta.shape[1])):
+        following = delta[:, t] + ~(terminated[:, t] | truncated[:, t]) * following
+        advantages[:, t] = following
+    return (advantages, advantages + values)
+
+
 @wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-loop",
        misconception="The sum of rewards starts anew in each iteration: the beginning of a long episode is lost.")
 def running_reset_each_iteration(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
@@ -2085,9 +2117,32 @@ def gradient_limits_exchanged(ratio, advantage, low=0.2, high=0.2):
     return objective, np.where(improved_enough, 0.0, advantage)
 
 
+@wrong("clip_cases", caught_by="test_clip_cases", section="proximal_policy_optimization-clip",
+       misconception="low and high are exchanged in the objective and in the gradient.")
+def settings_exchanged(ratio, advantage, low=0.2, high=0.2):
+    ratio, advantage = (np.asarray(ratio, dtype=np.float64), np.asarray(advantage, dtype=np.float64))
+    if ratio.shape != advantage.shape:
+        raise ValueError(f'ratio and advantage must have one shape, got {ratio.shape} and {advantage.shape}')
+    if low <= 0 or high <= 0:
+        raise ValueError(f'low and high must be above 0, got {low} and {high}')
+    objective = np.minimum(ratio * advantage, np.clip(ratio, 1 - high, 1 + low) * advantage)
+    improved_enough = (advantage > 0) & (ratio > 1 + low) | (advantage < 0) & (ratio < 1 - high)
+    return (objective, np.where(improved_enough, 0.0, advantage))
+
+
 @wrong("policy_loss", caught_by="test_policy_loss", section="proximal_policy_optimization-clip",
        misconception="logp is detached as well: the loss has the right value, and no gradient.")
 def logp_detached(logp, old_logp, advantages, clip=0.2):
     ratio = torch.exp(logp.detach() - old_logp.detach())
     a = advantages.detach()
     return -torch.minimum(ratio * a, torch.clamp(ratio, 1 - clip, 1 + clip) * a).mean()
+
+
+@wrong("policy_loss", caught_by="test_policy_loss", section="proximal_policy_optimization-loop",
+       misconception="The advantages are normalised inside the loss, with the standard deviation that has n − 1.")
+def normalised_by_torch_std(logp, old_logp, advantages, clip=0.2):
+    ratio = torch.exp(logp - old_logp.detach())
+    a = advantages.detach()
+    a = (a - a.mean()) / (a.std() + 1e-08)
+    clipped = torch.clamp(ratio, 1 - clip, 1 + clip)
+    return -torch.minimum(ratio * a, clipped * a).mean()

@@ -716,6 +716,25 @@ def upper_half_only(x, bits=8, candidates=100):
     return best
 
 
+@wrong("mse_scale", caught_by="test_mse_scale", section="quantization-calibration",
+       misconception="The squared errors are summed; their mean is asked for.")
+def error_summed(x, bits=8, candidates=100):
+    x = np.asarray(x, dtype=np.float64)
+    if bits < 2:
+        raise ValueError('bits must be at least 2')
+    n = 2 ** (bits - 1) - 1
+    largest = np.abs(x).max()
+    if largest == 0:
+        return (1.0, 0.0)
+    trials = []
+    for i in range(1, candidates + 1):
+        scale = i / candidates * largest / n
+        error = np.sum((scale * np.clip(np.rint(x / scale), -n, n) - x) ** 2)
+        trials.append((float(error), -i, float(scale)))
+    error, _, scale = min(trials)
+    return (scale, error)
+
+
 @wrong("quantize_mlp", caught_by="test_quantized_mlp", section="quantization-network",
        misconception="The bias is cast to int32 without rounding, which truncates it toward zero.")
 def bias_truncated(weights, biases, calibration):
@@ -799,6 +818,17 @@ def divided_in_float64(x, scale, zero_point=0, q_min=-128, q_max=127):
     r = torch.round(x.detach().double() / scale) + zero_point
     x_hat = ((r.clamp(q_min, q_max) - zero_point) * scale).to(x.dtype)
     return x_hat + (x - x.detach()) * ((r >= q_min) & (r <= q_max))
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-ste",
+       misconception="The zero-point is subtracted after the clip, but was never added before it.")
+def zero_point_never_added(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError('scale must be positive and q_min below q_max')
+    r = torch.round(x.detach() / scale)
+    x_hat = (r.clamp(q_min, q_max) - zero_point) * scale
+    inside = (r >= q_min) & (r <= q_max)
+    return x_hat + (x - x.detach()) * inside
 
 
 @wrong("run_quantized_mlp", caught_by="test_quantized_mlp", section="quantization-network",

@@ -470,6 +470,57 @@ def drops_the_regulariser(X, y, w, lr, indices, l2):
     return w, np.array(norms, dtype=np.float64)
 
 
+@wrong("svrg", caught_by="test_svrg", section="stochastic_gradient_descent-svrg",
+       misconception="The step is added: it climbs instead of descending.")
+def steps_uphill(X, y, w, lr, indices, l2):
+    if lr <= 0:
+        raise ValueError(f'lr must be positive, got {lr}')
+    w = np.array(w, dtype=np.float64)
+    norms = []
+    for stage in indices:
+        snapshot = w.copy()
+        full = logistic_gradient(snapshot, X, y, l2)
+        norms.append(np.linalg.norm(full))
+        for i in stage:
+            row, label = (X[i:i + 1], y[i:i + 1])
+            w = w + lr * (logistic_gradient(w, row, label, l2) - logistic_gradient(snapshot, row, label, l2) + full)
+    return (w, np.array(norms, dtype=np.float64))
+
+
+@wrong("svrg", caught_by="test_svrg", section="stochastic_gradient_descent-svrg",
+       misconception="The correction by the snapshot is left out: this is plain SGD, whose noise does not fade.")
+def plain_sgd(X, y, w, lr, indices, l2):
+    if lr <= 0:
+        raise ValueError(f'lr must be positive, got {lr}')
+    w = np.array(w, dtype=np.float64)
+    norms = []
+    for stage in indices:
+        snapshot = w.copy()
+        full = logistic_gradient(snapshot, X, y, l2)
+        norms.append(np.linalg.norm(full))
+        for i in stage:
+            row, label = (X[i:i + 1], y[i:i + 1])
+            w = w - lr * logistic_gradient(w, row, label, l2)
+    return (w, np.array(norms, dtype=np.float64))
+
+
+@wrong("svrg", caught_by="test_svrg", section="stochastic_gradient_descent-svrg",
+       misconception="l2 is missing in the gradient at w, though the snapshot's has it.")
+def regulariser_at_the_snapshot_only(X, y, w, lr, indices, l2):
+    if lr <= 0:
+        raise ValueError(f'lr must be positive, got {lr}')
+    w = np.array(w, dtype=np.float64)
+    norms = []
+    for stage in indices:
+        snapshot = w.copy()
+        full = logistic_gradient(snapshot, X, y, l2)
+        norms.append(np.linalg.norm(full))
+        for i in stage:
+            row, label = (X[i:i + 1], y[i:i + 1])
+            w = w - lr * (logistic_gradient(w, row, label, 0.0) - logistic_gradient(snapshot, row, label, l2) + full)
+    return (w, np.array(norms, dtype=np.float64))
+
+
 @wrong("noise_scale", caught_by="test_noise_scale", section="stochastic_gradient_descent-noise-scale",
        misconception="The norm of the mean gradient is used instead of the mean of the squared norms: averaging first removes the noise to be measured.")
 def norm_of_the_mean(small_grads, big_grads, b_small, b_big):
@@ -731,6 +782,28 @@ def decay_changes_the_gradient(params, grads, state, lr, momentum=0.0, weight_de
         p -= lr * d
 
 
+@wrong("sgd_step", caught_by="test_sgd_step", section="stochastic_gradient_descent-scratch",
+       misconception="weight_decay is ignored.")
+def ignores_weight_decay(params, grads, state, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    if lr < 0 or momentum < 0 or weight_decay < 0:
+        raise ValueError('lr, momentum and weight_decay must not be negative')
+    if nesterov and momentum == 0:
+        raise ValueError('Nesterov momentum needs momentum > 0')
+    if len(params) != len(grads) or any((np.shape(p) != np.shape(g) for p, g in zip(params, grads))):
+        raise ValueError('params and grads must have the same length and shapes')
+    first = 'momentum_buffer' not in state
+    if momentum > 0 and first:
+        state['momentum_buffer'] = [np.zeros_like(p) for p in params]
+    for i, (p, g) in enumerate(zip(params, grads)):
+        d = g + 0.0
+        if momentum > 0:
+            v = state['momentum_buffer'][i]
+            v *= momentum
+            v += d
+            d = d + momentum * v if nesterov else v
+        p -= lr * d
+
+
 @wrong("learning_rate", caught_by="test_learning_rate", section="stochastic_gradient_descent-schedules",
        misconception="The drops of the step schedule are counted from step 0, not from the end of warm-up.")
 def drops_ignore_warmup(t, total_steps, base_lr, schedule="cosine", warmup_steps=0, min_lr=0.0, step_size=30, gamma=0.1):
@@ -759,6 +832,26 @@ def constant_without_warmup(t, total_steps, base_lr, schedule="cosine", warmup_s
     if schedule == "step":
         return base_lr * gamma ** (after // step_size)
     return min_lr + 0.5 * (base_lr - min_lr) * (1 + math.cos(math.pi * after / (total_steps - warmup_steps)))
+
+
+@wrong("learning_rate", caught_by="test_learning_rate", section="stochastic_gradient_descent-schedules",
+       misconception="The step schedule has no warm-up: its first rate is the full one.")
+def steps_without_warmup(t, total_steps, base_lr, schedule='cosine', warmup_steps=0, min_lr=0.0, step_size=30, gamma=0.1):
+    if not 0 <= t <= total_steps:
+        raise ValueError(f't must lie in [0, {total_steps}], got {t}')
+    if not 0 <= warmup_steps < total_steps:
+        raise ValueError(f'warmup_steps must lie in [0, {total_steps}), got {warmup_steps}')
+    if schedule not in ('constant', 'step', 'cosine'):
+        raise ValueError(f'unknown schedule {schedule!r}')
+    if t < warmup_steps and schedule != 'step':
+        return base_lr * (t + 1) / warmup_steps
+    after = t - warmup_steps
+    if schedule == 'step':
+        return base_lr * gamma ** (max(after, 0) // step_size)
+    if schedule == 'cosine':
+        progress = after / (total_steps - warmup_steps)
+        return min_lr + 0.5 * (base_lr - min_lr) * (1 + math.cos(math.pi * progress))
+    return base_lr
 
 
 @wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-real",
@@ -807,6 +900,54 @@ def ignores_the_order(X, y, n_classes, order, batch_size, schedule, momentum=0.0
     return W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64)
 
 
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-scratch",
+       misconception="weight_decay is not passed on to the optimizer.")
+def no_weight_decay(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=1.0, momentum=momentum, weight_decay=0.0)
+    losses, t = ([], 0)
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n, batch_size):
+            index = torch.as_tensor(permutation[start:start + batch_size])
+            optimizer.param_groups[0]['lr'] = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[index] @ W + b, y[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return (W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64))
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-scratch",
+       misconception="Only W decays: here weight decay acts on all parameters, b too.")
+def decay_of_weights_only(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([{'params': [W], 'weight_decay': weight_decay}, {'params': [b]}], lr=1.0, momentum=momentum)
+    losses, t = ([], 0)
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n, batch_size):
+            index = torch.as_tensor(permutation[start:start + batch_size])
+            rate = schedule(t)
+            for group in optimizer.param_groups:
+                group['lr'] = rate
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[index] @ W + b, y[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return (W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64))
+
+
 @wrong("qsgd", caught_by="test_qsgd", section="stochastic_gradient_descent-qsgd",
        misconception="np.linalg.norm(g, 2) of a matrix is its largest singular value, not the norm of all its entries.")
 def spectral_norm(g, s, u):
@@ -819,3 +960,20 @@ def spectral_norm(g, s, u):
     r = s * np.abs(g) / norm
     level = np.floor(r)
     return norm * np.sign(g) * (level + (u < r - level)) / s
+
+
+@wrong("qsgd", caught_by="test_qsgd", section="stochastic_gradient_descent-qsgd",
+       misconception="u ≤ the fraction rounds up: with u = 0 a whole level then goes up by one.")
+def rounds_up_at_equality(g, s, u):
+    g, u = (np.asarray(g, dtype=np.float64), np.asarray(u))
+    if s < 1:
+        raise ValueError(f's must be at least 1, got {s}')
+    if g.shape != u.shape:
+        raise ValueError(f'g has shape {g.shape} but u has shape {u.shape}')
+    norm = np.sqrt((g * g).sum())
+    if norm == 0:
+        return np.zeros_like(g)
+    r = s * np.abs(g) / norm
+    level = np.floor(r)
+    level = level + (u <= r - level)
+    return norm * np.sign(g) * level / s
