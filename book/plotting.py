@@ -42,7 +42,7 @@ def explore(
     caption: str | None = None,
     start: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
-    figsize: tuple[float, float] = (7.0, 4.0),
+    figsize: tuple[float, float] = (5.6, 3.5),
     **axes: Sequence[Any],
 ) -> None:
     """Show a picture with one slider per axis: live in JupyterLab, drawn beforehand in the published page.
@@ -53,7 +53,7 @@ def explore(
         caption: one sentence saying what to try; may hold `$…$`.
         start: the first values shown; an axis that isn't named starts at its first value.
         labels: what a slider is called, if not by the name of its axis.
-        figsize: width and height of the figure in inches.
+        figsize: width and height of the figure in inches; much wider than 5.6, and its text is too small on a phone.
         **axes: the values of each slider, at most 40 combinations in all.
 
     Raises:

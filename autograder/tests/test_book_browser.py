@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from autograder.audit.server import serving
 from autograder.tests import book_case
-from autograder.tests.book_case import PATIENCE, STEMS, chapter_page, open_page, pages
+from autograder.tests.book_case import PATIENCE, STEMS, assignment_page, chapter_page, open_page, pages
 
 site, browser, page = book_case.site, book_case.browser, book_case.page
 
@@ -74,6 +75,21 @@ def test_no_page_is_wider_than_its_window(site: Path, page: Page, width: int) ->
         if over > width:
             wide.append(f"{path.relative_to(site)}: {over} px")
     assert wide == []
+
+
+@pytest.mark.parametrize("page_of", [chapter_page, assignment_page], ids=["chapter", "assignment"])
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_displayed_equation_fits_a_phone(site: Path, page: Page, stem: str, page_of: Callable[[Path, str], Path]) -> None:
+    """A derivation that is cut at the edge reads as if it ended there."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, page_of(site, stem))
+    page.evaluate("document.fonts.ready.then(() => null)")
+    cut = page.locator(".katex-display").evaluate_all(
+        """all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one =>
+            `${one.closest("[id^=equation-]")?.id ?? one.querySelector("annotation").textContent.trim()}:` +
+            ` ${one.scrollWidth - one.clientWidth} px too wide`)"""
+    )
+    assert cut == []
 
 
 def test_the_side_column_opens_over_the_page_on_a_phone_and_gives_the_focus_back(site: Path, page: Page) -> None:
