@@ -16,8 +16,8 @@ from jupyter_cache import get_cache
 
 from autograder.book import build_book
 from autograder.course import Course
+from autograder.warm_server import VARIABLE
 
-VARIABLE = "COURSE_EXECUTION"
 TREE = ("_config.yml", "_toc.yml", "pyproject.toml", "book", "exercises", "solutions")
 EDIT = "\n\n```{code-cell} ipython3\nassert 1 + 1 == 2\n```\n"
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import yaml
 
+from autograder.book_process import MODULES
 from autograder.course import Course, CourseError
+from autograder.executed import modules_to_warm
+from autograder.warm_server import possible
 
 STAMP = ".built_from"
 
@@ -25,7 +28,7 @@ def build_book(course: Course, *, force: bool = False) -> bool:
     digest = digest_of_inputs(course)
     if not force and stamp.exists() and stamp.read_text() == digest:
         return False
-    _jupyter_book(course, ["-n", "-W", "--keep-going"])
+    _jupyter_book(course, [chapter.path for chapter in course.chapters], ["-n", "-W", "--keep-going"])
     stamp.write_text(digest)
     return True
 
@@ -42,19 +45,20 @@ def preview(course: Course, stem: str) -> Path:
     folder = course.state / "preview" / stem
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
-    _jupyter_book(course, ["--toc", str(folder / "_toc.yml"), "--path-output", str(folder)])
+    _jupyter_book(course, [course.chapter(stem)], ["--toc", str(folder / "_toc.yml"), "--path-output", str(folder)])
     return folder / "_build" / "html" / chapter.with_suffix(".html")
 
 
-def _jupyter_book(course: Course, options: list[str]) -> None:
+def _jupyter_book(course: Course, chapters: list[Path], options: list[str]) -> None:
     """Run Jupyter Book on this checkout; a failure is an error that quotes what to mend."""
-    jupyter_book = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", jupyter_book, "build", *options, str(course.root)]
+    jupyter_book = ["-m", "autograder.book_process"] if possible() else ["-c", "from jupyter_book.cli.main import main; main()"]
+    command = [sys.executable, *jupyter_book, "build", *options, str(course.root)]
     tools = str(Path(sys.executable).parent)
     environment = {
         **os.environ,
         "BOOK_BUILD": "1",
         "OMP_NUM_THREADS": "1",
+        MODULES: " ".join(modules_to_warm(course.root, chapters) if possible() else ()),
         "PYTHONPATH": os.pathsep.join([str(course.root), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PATH": os.pathsep.join([tools, os.environ.get("PATH", "")]),
     }

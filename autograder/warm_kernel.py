@@ -120,7 +120,8 @@ def warm_up(modules: list[str]) -> None:
         torch.set_num_threads(1)
         weight = torch.ones(2, 2, requires_grad=True)
         torch.nn.functional.cross_entropy(weight, torch.tensor([0, 1])).backward()
-        torch.optim.Adam([weight]).step()
+        if "torch.optim" in modules:  # its first step imports for a second
+            torch.optim.Adam([weight]).step()
     if "matplotlib" in sys.modules:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
