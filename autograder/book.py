@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from autograder.executed import modules_to_warm
 from autograder.warm_server import possible
 
 STAMP = ".built_from"
+REFERENCES = "book/start_here/references.md"
 
 
 def build_book(course: Course, *, force: bool = False) -> bool:
@@ -28,6 +30,9 @@ def build_book(course: Course, *, force: bool = False) -> bool:
     digest = digest_of_inputs(course)
     if not force and stamp.exists() and stamp.read_text() == digest:
         return False
+    if not stamp.exists():  # the last build did not end well: what it warned of must be said again, so every page is read again
+        shutil.rmtree(course.site.parent / ".doctrees", ignore_errors=True)
+    stamp.unlink(missing_ok=True)
     _jupyter_book(course, [chapter.path for chapter in course.chapters], ["-n", "-W", "--keep-going"])
     stamp.write_text(digest)
     return True
@@ -39,9 +44,9 @@ def preview(course: Course, stem: str) -> Path:
     Links to other chapters lead nowhere in it; everything else is as it will be.
     """
     chapter = course.chapter(stem).relative_to(course.root).with_suffix("")
-    toc: dict[str, object] = {"format": "jb-book", "root": str(chapter)}
-    if course.release(stem).exists():
-        toc |= {"chapters": [{"file": str(course.release(stem).relative_to(course.root).with_suffix(""))}]}
+    others = [course.release(stem), course.root / REFERENCES]  # without the list of sources a chapter couldn't cite
+    files = [{"file": str(path.relative_to(course.root).with_suffix(""))} for path in others if path.exists()]
+    toc = {"format": "jb-book", "root": str(chapter), "chapters": files}
     folder = course.state / "preview" / stem
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
@@ -76,7 +81,7 @@ def _jupyter_book(course: Course, chapters: list[Path], options: list[str]) -> N
 def digest_of_inputs(course: Course) -> str:
     """A hash of everything that the site is made of."""
     digest = hashlib.sha256()
-    files = [course.root / "_config.yml", course.root / "_toc.yml"]
+    files = [course.root / name for name in ("_config.yml", "_toc.yml", "pyproject.toml")]
     for folder in ("book", "exercises"):
         files += sorted(p for p in (course.root / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     for path in files:

@@ -53,7 +53,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def key_pages_by_extensions(app: Sphinx, config: Config) -> None:
     """Read and write all pages again when what makes them has changed: Sphinx looks only at their own sources."""
-    parts = sorted([*Path(__file__).parent.glob("*.py"), *Path(app.srcdir, "book", "_templates").glob("*.html")])
+    own = Path(app.srcdir, "book")
+    static = [path for path in own.joinpath("_static").rglob("*") if path.is_file()]  # a page names a script by its content
+    project = Path(app.srcdir, "pyproject.toml")  # a chapter's notebook names the packages that it needs
+    parts = sorted([project, *Path(__file__).parent.glob("*.py"), *own.joinpath("_templates").glob("*.html"), *static])
     config.course_extensions = hashlib.sha256(b"\0".join(path.read_bytes() for path in parts)).hexdigest()
 
 

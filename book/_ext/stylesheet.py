@@ -56,7 +56,8 @@ def write_stylesheet(app: Sphinx, exception: Exception | None) -> None:
             path.unlink()
     pages = [path.read_text() for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
     mathematics = (KATEX / "katex.min.css").read_text()
-    style = Style("\n".join(sources), vocabulary(pages, [path.read_text() for path in static.rglob("*.js")]))
+    scripts = [path.read_text() for path in sorted(static.rglob("*.js")) if path.parent.name != "review"]  # that is text from the pages
+    style = Style("\n".join(sources), vocabulary(pages, scripts))
     formulas = Style(mathematics, vocabulary(pages, []), "".join(sorted(set().union(*map(set, pages)))))
     _write_once(static / "site.css", style, formulas)
 
