@@ -17,8 +17,10 @@ from autograder.bench_book import EDIT, copied
 from autograder.book import build_book
 from autograder.course import Course, CourseError
 from autograder.executed import modules_to_warm, note_executed
+from autograder.tests import book_case
 from autograder.tests.book_case import COURSE
 
+site = book_case.site
 ENTROPY = "book/probability_statistics/entropy.md"
 QUIZ = re.compile(r"```\{code-cell\}(?:(?!\n```\n).)*\nquiz\(.*?\n```\n", re.DOTALL)
 
