@@ -15,9 +15,9 @@ from pathlib import Path
 from jupyter_cache import get_cache
 
 from autograder.book import build_book
-from autograder.course import Course
+from autograder.course import Course, CourseError
+from autograder.warm_server import VARIABLE
 
-VARIABLE = "COURSE_EXECUTION"
 TREE = ("_config.yml", "_toc.yml", "pyproject.toml", "book", "exercises", "solutions")
 EDIT = "\n\n```{code-cell} ipython3\nassert 1 + 1 == 2\n```\n"
 
@@ -57,15 +57,22 @@ def bench_book(course: Course, repeat: int, done: Callable[[str, float], None]) 
 
 @contextmanager
 def copied(course: Course) -> Iterator[Course]:
-    """A copy of what the book is made of, without anything built."""
-    with tempfile.TemporaryDirectory(prefix="book-") as folder:
-        for name in TREE:
-            source = course.root / name
-            if source.is_dir():
-                shutil.copytree(source, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-            else:
-                shutil.copy(source, folder)
-        yield Course(Path(folder))
+    """A copy of what the book is made of, without anything built. It stays if a build in it fails, as the error names its log."""
+    folder = Path(tempfile.mkdtemp(prefix="book-"))
+    for name in TREE:
+        source = course.root / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+        else:
+            shutil.copy(source, folder)
+    try:
+        yield Course(folder)
+    except CourseError:
+        raise
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
 
 
 def executed(course: Course) -> Outputs:

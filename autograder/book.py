@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
+from autograder.book_process import MODULES
 from autograder.course import Course, CourseError
+from autograder.executed import modules_to_warm
+from autograder.warm_server import possible
 
 STAMP = ".built_from"
+REFERENCES = "book/start_here/references.md"
 
 
 def build_book(course: Course, *, force: bool = False) -> bool:
@@ -25,7 +30,10 @@ def build_book(course: Course, *, force: bool = False) -> bool:
     digest = digest_of_inputs(course)
     if not force and stamp.exists() and stamp.read_text() == digest:
         return False
-    _jupyter_book(course, ["-n", "-W", "--keep-going"])
+    if not stamp.exists():  # the last build did not end well: what it warned of must be said again, so every page is read again
+        shutil.rmtree(course.site.parent / ".doctrees", ignore_errors=True)
+    stamp.unlink(missing_ok=True)
+    _jupyter_book(course, [chapter.path for chapter in course.chapters], ["-n", "-W", "--keep-going"])
     stamp.write_text(digest)
     return True
 
@@ -36,25 +44,26 @@ def preview(course: Course, stem: str) -> Path:
     Links to other chapters lead nowhere in it; everything else is as it will be.
     """
     chapter = course.chapter(stem).relative_to(course.root).with_suffix("")
-    toc: dict[str, object] = {"format": "jb-book", "root": str(chapter)}
-    if course.release(stem).exists():
-        toc |= {"chapters": [{"file": str(course.release(stem).relative_to(course.root).with_suffix(""))}]}
+    others = [course.release(stem), course.root / REFERENCES]  # without the list of sources a chapter couldn't cite
+    files = [{"file": str(path.relative_to(course.root).with_suffix(""))} for path in others if path.exists()]
+    toc = {"format": "jb-book", "root": str(chapter), "chapters": files}
     folder = course.state / "preview" / stem
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
-    _jupyter_book(course, ["--toc", str(folder / "_toc.yml"), "--path-output", str(folder)])
+    _jupyter_book(course, [course.chapter(stem)], ["--toc", str(folder / "_toc.yml"), "--path-output", str(folder)])
     return folder / "_build" / "html" / chapter.with_suffix(".html")
 
 
-def _jupyter_book(course: Course, options: list[str]) -> None:
+def _jupyter_book(course: Course, chapters: list[Path], options: list[str]) -> None:
     """Run Jupyter Book on this checkout; a failure is an error that quotes what to mend."""
-    jupyter_book = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", jupyter_book, "build", *options, str(course.root)]
+    jupyter_book = ["-m", "autograder.book_process"] if possible() else ["-c", "from jupyter_book.cli.main import main; main()"]
+    command = [sys.executable, *jupyter_book, "build", *options, str(course.root)]
     tools = str(Path(sys.executable).parent)
     environment = {
         **os.environ,
         "BOOK_BUILD": "1",
         "OMP_NUM_THREADS": "1",
+        MODULES: " ".join(modules_to_warm(course.root, chapters) if possible() else ()),
         "PYTHONPATH": os.pathsep.join([str(course.root), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PATH": os.pathsep.join([tools, os.environ.get("PATH", "")]),
     }
@@ -72,7 +81,7 @@ def _jupyter_book(course: Course, options: list[str]) -> None:
 def digest_of_inputs(course: Course) -> str:
     """A hash of everything that the site is made of."""
     digest = hashlib.sha256()
-    files = [course.root / "_config.yml", course.root / "_toc.yml"]
+    files = [course.root / name for name in ("_config.yml", "_toc.yml", "pyproject.toml")]
     for folder in ("book", "exercises"):
         files += sorted(p for p in (course.root / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     for path in files:

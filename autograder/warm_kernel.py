@@ -110,6 +110,7 @@ def warm_up(modules: list[str]) -> None:
     """Import what the kernels will want, and touch what the libraries load on first use. No thread may be left running."""
     import gc
 
+    gc.disable()  # what is imported stays
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as a kernel sets it before it imports Matplotlib
     for name in ["ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", *modules]:
         with contextlib.suppress(Exception):  # the chapter that wants it will say what is wrong
@@ -120,7 +121,8 @@ def warm_up(modules: list[str]) -> None:
         torch.set_num_threads(1)
         weight = torch.ones(2, 2, requires_grad=True)
         torch.nn.functional.cross_entropy(weight, torch.tensor([0, 1])).backward()
-        torch.optim.Adam([weight]).step()
+        if "torch.optim" in modules:  # its first step imports for a second
+            torch.optim.Adam([weight]).step()
     if "matplotlib" in sys.modules:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -130,8 +132,8 @@ def warm_up(modules: list[str]) -> None:
         FigureCanvasAgg(figure).draw()
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib_inline"]:
         del sys.modules[name]  # it hooks into the kernel as it is imported, so each kernel must import it itself
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 if __name__ == "__main__":

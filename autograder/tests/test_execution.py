@@ -13,7 +13,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from autograder.execution import WarmKernels, imported_modules
+from autograder.executed import imported_modules
+from autograder.execution import WarmKernels
 
 CELLS = [
     "import numpy as np\nimport matplotlib.pyplot as plt\nprint(np.arange(3))",
@@ -69,5 +70,6 @@ def test_no_kernel_outlives_its_notebook(kernels: WarmKernels, tmp_path: Path) -
 
 
 def test_imports_are_found_in_code_and_once() -> None:
-    found = imported_modules([notebook(*CELLS, "from torch import nn\nfrom . import x\ndef f():\n    import json", "no python")])
-    assert found == ["numpy", "matplotlib.pyplot", "os", "torch", "json"]
+    more = ["from torch import nn\nfrom . import x\ndef f():\n    import json", "no python", "torch.optim.SGD([])"]
+    found = imported_modules([*CELLS, *more])
+    assert found == ["numpy", "matplotlib.pyplot", "os", "torch", "json", "torch.optim"]

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from PIL import Image
+from side_by_side import side_by_side
 from sphinx.application import Sphinx
 from sphinx.builders.html._assets import _JavaScript
 from sphinx.config import Config
@@ -40,7 +41,7 @@ REPLACED = ("scripts/sphinx-book-theme.js",)  # by site.js
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.add_config_value("course_extensions", "", "html", str)
+    app.add_config_value("course_extensions", "", "env", str)
     app.connect("config-inited", key_pages_by_extensions)
     app.connect("html-page-context", serve_assets)
     app.connect("html-page-context", lay_out_images)
@@ -51,8 +52,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def key_pages_by_extensions(app: Sphinx, config: Config) -> None:
-    """Write all pages again when what makes them has changed: Sphinx looks only at their own sources."""
-    parts = sorted([*Path(__file__).parent.glob("*.py"), *Path(app.srcdir, "book", "_templates").glob("*.html")])
+    """Read and write all pages again when what makes them has changed: Sphinx looks only at their own sources."""
+    own = Path(app.srcdir, "book")
+    static = [path for path in own.joinpath("_static").rglob("*") if path.is_file()]  # a page names a script by its content
+    project = Path(app.srcdir, "pyproject.toml")  # a chapter's notebook names the packages that it needs
+    parts = sorted([project, *Path(__file__).parent.glob("*.py"), *own.joinpath("_templates").glob("*.html"), *static])
     config.course_extensions = hashlib.sha256(b"\0".join(path.read_bytes() for path in parts)).hexdigest()
 
 
@@ -121,14 +125,16 @@ def _name(script: Any) -> str:
 
 def shrink_pictures(app: Sphinx, exception: Exception | None) -> None:
     """Store Matplotlib's pictures with 256 colours, which halves them without a visible difference."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for path in sorted((Path(app.outdir) / "_images").glob("*.png")):
-        with Image.open(path) as picture:
-            if picture.mode == "P":
-                continue
-            small = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        small.save(path, optimize=True)
+    if exception is None and app.builder.format == "html":
+        side_by_side(_shrink, sorted((Path(app.outdir) / "_images").glob("*.png")))
+
+
+def _shrink(path: Path) -> None:
+    with Image.open(path) as picture:
+        if picture.mode == "P":
+            return
+        small = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
 
 
 def refresh_static(app: Sphinx, exception: Exception | None) -> None:

@@ -6,9 +6,6 @@ leaves execution to MyST-NB: one chapter after another, each in a kernel of its 
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,10 +21,9 @@ from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
-from autograder import execution
-
-VARIABLE = "COURSE_EXECUTION"
-CACHES = 3  # of the last so many states of the helpers
+from autograder.executed import cache_of, imported_modules, note_executed
+from autograder.execution import WarmKernels
+from autograder.warm_server import possible
 
 
 @dataclass
@@ -39,24 +35,33 @@ class Chapter:
     read_format: dict[str, Any]
     done: Future[float] = field(default_factory=Future)
 
+    @property
+    def code(self) -> list[str]:
+        return [cell.source for cell in self.notebook.cells if cell.cell_type == "code"]
+
+    @property
+    def length(self) -> int:
+        return sum(map(len, self.code))
+
 
 class Execution:
     """What one build executes."""
 
     def __init__(self) -> None:
         self.chapters: dict[str, Chapter] = {}
-        self.kernels: execution.WarmKernels | None = None
+        self.kernels: WarmKernels | None = None
 
     def start(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         """Begin to execute the chapters that need it; let Sphinx read all other pages first."""
-        if os.environ.get(VARIABLE) == "plain" or env.mystnb_config.execution_mode != "cache" or not execution.possible():
+        if env.mystnb_config.execution_mode != "cache" or not possible():
             return
-        found = {docname: _to_execute(env, docname) for docname in docnames}
-        self.chapters = {docname: chapter for docname, chapter in found.items() if chapter is not None}
-        if not self.chapters:
+        found = {docname: chapter for docname in docnames if (chapter := _to_execute(env, docname)) is not None}
+        if not found:
             return
-        docnames.sort(key=lambda docname: docname in self.chapters)
-        self.kernels = execution.WarmKernels(execution.imported_modules(c.notebook for c in self.chapters.values()))
+        # The longest first, so that none is left alone at the end.
+        self.chapters = dict(sorted(found.items(), key=lambda item: item[1].length, reverse=True))
+        docnames[:] = [*(docname for docname in docnames if docname not in found), *self.chapters]
+        self.kernels = WarmKernels(imported_modules(cell for chapter in found.values() for cell in chapter.code))
         for chapter in self.chapters.values():
             chapter.done = self.kernels.submit(chapter.notebook, chapter.path.parent, env.mystnb_config.execution_timeout)
 
@@ -73,6 +78,9 @@ class Execution:
         record = cache.add_nb_to_project(str(chapter.path), read_data=chapter.read_format)
         bundle = CacheBundleIn(chapter.notebook, record.uri, data={"execution_seconds": seconds})
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        note_executed(Path(app.env.mystnb_config.execution_cache_path), chapter.path.read_text())
+        if not self.chapters:
+            self.stop(app, None)  # the cores are wanted for what comes next
 
     def stop(self, app: Sphinx, exception: Exception | None) -> None:
         if self.kernels is not None:
@@ -82,28 +90,16 @@ class Execution:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     run = Execution()
-    app.connect("config-inited", key_cache_by_helpers)
+    app.connect("config-inited", share_cache)
     app.connect("env-before-read-docs", run.start)
     app.connect("source-read", run.wait)
     app.connect("build-finished", run.stop)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
 
-def key_cache_by_helpers(app: Sphinx, config: Config) -> None:
-    """Keep executed chapters apart by the helpers they ran with, as jupyter-cache looks only at the chapter's own cells.
-
-    The site and all previews share what was executed.
-    """
-    digest = hashlib.sha256()
-    helpers = Path(app.srcdir) / "book"
-    for path in sorted([*helpers.glob("*.py"), *helpers.glob("*.mplstyle")]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    cache = Path(app.srcdir) / ".autograder" / "executed" / digest.hexdigest()[:12]
-    cache.mkdir(parents=True, exist_ok=True)
-    cache.touch()
-    for old in sorted(cache.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-CACHES]:
-        shutil.rmtree(old)
-    config.nb_execution_cache_path = str(cache)
+def share_cache(app: Sphinx, config: Config) -> None:
+    """Keep executed chapters where the next build looks for them."""
+    config.nb_execution_cache_path = str(cache_of(Path(app.srcdir)))
 
 
 def _to_execute(env: BuildEnvironment, docname: str) -> Chapter | None:
@@ -118,5 +114,6 @@ def _to_execute(env: BuildEnvironment, docname: str) -> Chapter | None:
     notebook = reader.read(text)
     with suppress(KeyError):
         get_cache(config.execution_cache_path).match_cache_notebook(notebook)
+        note_executed(Path(config.execution_cache_path), text)
         return None
     return Chapter(path, notebook, reader.read_fmt)

@@ -49,18 +49,16 @@ del needed, missing, packed'''
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.connect("build-finished", write_notebooks)
+    app.connect("html-page-context", write_notebook, priority=900)  # after the theme, which puts the executed chapter there
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
-    """Put each chapter's notebook where the download buttons point; assignments are there already, as Sphinx copies sources."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for page in chapters(app.env).values():
-        target = Path(app.outdir) / "_sources" / f"{page.docname}.ipynb"
+def write_notebook(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
+    """Put a chapter's notebook where its download button points; assignments are there already, as Sphinx copies sources."""
+    if any(page.docname == pagename for page in chapters(app.env).values()):
+        target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(chapter_notebook(Path(app.env.doc2path(page.docname)).read_text(), Path(app.srcdir), _plain(app, page.docname)))
+        target.write_text(chapter_notebook(Path(app.env.doc2path(pagename)).read_text(), Path(app.srcdir), _plain(app, pagename)))
 
 
 def _plain(app: Sphinx, docname: str) -> Plain:

@@ -22,7 +22,7 @@ from sphinx.errors import ExtensionError
 # Extensions of the course that this one brings along.
 COMPANIONS = (
     *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study"),
-    *("course_proofs", "course_grading"),
+    *("course_proofs", "course_grading", "course_follow"),
 )
 
 

@@ -17,7 +17,6 @@ from sphinx.domains.std import StandardDomain
 
 from autograder.certificate import Certificate, TaskRecord, read_measured
 from autograder.course import Course
-from autograder.diagnose import MEASURED
 from autograder.mutation_operators import OPERATORS
 
 Make = Callable[[Sphinx, str, list[Certificate]], str]
@@ -113,7 +112,7 @@ def misconceptions(app: Sphinx, docname: str, certificates: list[Certificate]) -
 
 def diagnosis(app: Sphinx, docname: str) -> str:
     """How often the misconception is named, one row an assignment and their sum."""
-    scores: list[dict[str, Any]] = json.loads((Path(app.srcdir) / MEASURED).read_text())
+    scores: list[dict[str, Any]] = json.loads(Course(Path(app.srcdir)).measured("diagnosis").read_text())
     head = ["assignment", "in the catalogue", "named", "held out", "named all the same", "in other words", "named", "misnamed"]
     head += ["right", "accused"]
     keys: tuple[str, ...] = ("known", "known_named", "known", "held_out_named", "rewritten", "rewritten_named", "rewritten_misnamed")

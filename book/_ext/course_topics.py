@@ -115,6 +115,8 @@ def _papers(app: Sphinx, docname: str) -> Iterator[Entry]:
         for target in reference.targets:
             cited[target.key].add(reference.docname)
     for key, places in cited.items():
+        if key not in library:
+            continue  # which the page that cites it is warned of
         name = ", ".join(part for part in library[key][:3] if part)
         citing = tuple((env.titles[place].astext(), app.builder.get_relative_uri(docname, place)) for place in sorted(places))
         yield Entry(PAPERS, _key(name), "paper", (nodes.Text(name),), citing[0][1], citing=citing)

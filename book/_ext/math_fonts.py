@@ -8,9 +8,6 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from fontTools import subset
-from fontTools.ttLib import TTFont
-
 FACE = re.compile(r"@font-face\s*\{(?P<body>[^}]*)\}")
 FILE = re.compile(r"url\(fonts/([\w-]+\.woff2)\)")
 
@@ -44,8 +41,11 @@ def _face(body: str) -> tuple[str, str, str]:
 @lru_cache(maxsize=64)
 def _cut(path: Path, characters: str) -> bytes:
     """The font with only the glyphs for `characters`; empty if it has none of them."""
+    from fontTools import subset  # only here: most builds need no font, and it takes long to load
+    from fontTools.ttLib import TTFont
+
     options = subset.Options(flavor="woff2", layout_features=["*"], notdef_outline=True, hinting=False)
-    font = TTFont(path)
+    font = TTFont(path, recalcTimestamp=False)  # the same characters, the same bytes
     wanted = {ord(character) for character in characters} & set(font.getBestCmap())
     if not wanted:
         return b""

@@ -6,19 +6,24 @@ symbols, each for itself and as a whole: `torch.no_grad` by `no_grad`.
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from mathematics import MathematicsError, typeset
-from pagefind.index import IndexConfig, PagefindIndex
+from mathematics import MathematicsError, prepare, typeset
+from pagefind.service import get_executable
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
+from sphinx.environment import BuildEnvironment
+from sphinx.environment.collectors import EnvironmentCollector
+from sphinx.errors import ExtensionError
 
 FOLDER = "_static/pagefind"
 BROWSER_PARTS = ("pagefind.js", "pagefind-worker.js", "pagefind-entry.json")  # the rest of Pagefind is a user interface of its own
@@ -38,55 +43,88 @@ SYMBOL = re.compile(r"[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Section:
-    """A section as search shows it: where it is, what it is called, and HTML in which the important words stand out."""
+    """A section as search shows it: its address from the book's root, and HTML in which the important words stand out."""
 
     url: str
-    title: str
-    page: str
-    body: str
+    markup: str
+
+
+class Collector(EnvironmentCollector):
+    """Keeps the sections of each page as soon as it is read, so that an edit to one page leaves the others alone."""
+
+    def clear_doc(self, app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+        _store(env).pop(docname, None)
+
+    def merge_other(self, app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
+        _store(env).update({name: found for name, found in _store(other).items() if name in docnames})
+
+    def process_doc(self, app: Sphinx, doctree: nodes.document) -> None:
+        prepare((_simplified(node.astext()), False) for node in doctree.findall(_is_formula))
+        _store(app.env)[app.env.docname] = list(sections(app, app.env.docname, doctree))
+
+
+class Indexing:
+    """Pagefind at work beside Sphinx, from when all pages are read until the site is written."""
+
+    def __init__(self) -> None:
+        self.pages: tempfile.TemporaryDirectory[str] | None = None
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, app: Sphinx, builder: Builder) -> None:
+        """Lay every section down as a page of its own, named as its address is, and let Pagefind index them."""
+        if builder.format != "html":
+            return
+        self.pages = tempfile.TemporaryDirectory(prefix="sections-")
+        for section in (section for name in sorted(app.env.found_docs) for section in _store(app.env)[name]):
+            path = Path(self.pages.name, section.url)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(section.markup)
+        shutil.rmtree(Path(app.outdir) / FOLDER, ignore_errors=True)
+        command = [str(get_executable()), "--site", self.pages.name, "--glob", "**/*", "--output-path", str(Path(app.outdir) / FOLDER)]
+        command += ["--include-characters", "_", "--force-language", "en"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def finish(self, app: Sphinx, exception: Exception | None) -> None:
+        """Wait for the index, and take away what no page of ours loads."""
+        if self.process is None or self.pages is None:
+            return
+        said, _ = self.process.communicate()
+        self.pages.cleanup()
+        if self.process.returncode:
+            raise ExtensionError(f"Pagefind, which makes the index for search, failed:\n{said}")
+        for path in (Path(app.outdir) / FOLDER).glob("*"):
+            if path.suffix in (".js", ".css", ".json") and path.name not in BROWSER_PARTS:
+                path.unlink()
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.connect("build-finished", write_index)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    indexing = Indexing()
+    app.add_env_collector(Collector)
+    app.connect("write-started", indexing.start)
+    app.connect("build-finished", indexing.finish)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def write_index(app: Sphinx, exception: Exception | None) -> None:
-    """Index all pages that the book has."""
-    if exception is not None or app.builder.format != "html":
-        return
-    folder = Path(app.outdir) / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
-    found = [section for name in sorted(app.env.found_docs) for section in sections(app, name)]
-    asyncio.run(_index(found, folder))
-    for path in folder.glob("*"):
-        if path.suffix in (".js", ".css", ".json") and path.name not in BROWSER_PARTS:
-            path.unlink()
+def _store(env: BuildEnvironment) -> dict[str, list[Section]]:
+    if not hasattr(env, "course_sections"):
+        env.course_sections = {}
+    return env.course_sections
 
 
-async def _index(found: list[Section], folder: Path) -> None:
-    config = IndexConfig(output_path=str(folder), include_characters="_", force_language="en")
-    async with PagefindIndex(config=config) as index:
-        for section in found:
-            title, page = html.escape(section.title), html.escape(section.page)
-            content = (
-                f'<html lang="en"><body><h1 data-pagefind-meta="title">{title}</h1>'
-                f'<p data-pagefind-meta="page">{page}</p>{section.body}</body></html>'
-            )
-            await index.add_html_file(content=content, url=section.url)
-
-
-def sections(app: Sphinx, docname: str) -> Iterator[Section]:
+def sections(app: Sphinx, docname: str, doctree: nodes.document) -> Iterator[Section]:
     """The sections of a page, each without those below it."""
     page = app.env.titles[docname].astext() if docname in app.env.titles else docname
     address = app.builder.get_target_uri(docname)
-    for position, node in enumerate(app.env.get_doctree(docname).findall(nodes.section)):
+    for position, node in enumerate(doctree.findall(nodes.section)):
         title = next((readable(child) for child in node.children if isinstance(child, nodes.title)), page)
         own = [child for child in node.children if not isinstance(child, nodes.section)]
         formulas = " ".join(spoken(formula.astext()) for child in own for formula in child.findall(_is_formula))
         body = "".join(_markup(child) for child in own if not isinstance(child, nodes.title))
         body += f"<p>{html.escape(' '.join(dict.fromkeys(formulas.split())))}</p>"
-        yield Section(f"/{address}" + (f"#{node['ids'][0]}" if position else ""), title, page if position else "", body)
+        above = html.escape(page if position else "")
+        head = f'<h1 data-pagefind-meta="title">{html.escape(title)}</h1><p data-pagefind-meta="page">{above}</p>'
+        markup = f'<html lang="en"><body>{head}{body}</body></html>'
+        yield Section(address + (f"#{node['ids'][0]}" if position else ""), markup)
 
 
 def _markup(node: nodes.Node) -> str:
@@ -122,13 +160,18 @@ def _is_formula(node: nodes.Node) -> bool:
 
 def characters(tex: str) -> str:
     """A formula as a line of characters: the text of its MathML."""
-    for pattern, plain in PLAIN:
-        tex = pattern.sub(plain, tex)
+    tex = _simplified(tex)
     try:
         mathml = typeset(tex).split("<annotation", 1)[0]
     except MathematicsError:
         return tex
     return html.unescape(re.sub(r"<[^>]+>", "", mathml))
+
+
+def _simplified(tex: str) -> str:
+    for pattern, plain in PLAIN:
+        tex = pattern.sub(plain, tex)
+    return tex
 
 
 def spoken(tex: str) -> str:

@@ -7,13 +7,10 @@ import io
 import textwrap
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
 WIDTH, HEIGHT = 1200, 630  # pixels, as Open Graph asks
-DESIGN = "1"  # counts the designs, as pictures are drawn only once
+DESIGN = "2"  # counts the designs, as pictures are drawn only once
 BLUE, ORANGE, WHITE = "#0b5a93", "#f4a340", "#ffffff"
 
 
@@ -28,6 +25,10 @@ def card(site: Path, title: str, book: str) -> str:
 
 
 def _draw(title: str, book: str) -> bytes:
+    import numpy as np  # only here: few builds draw a card, and these take long to load
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor=BLUE)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT))
@@ -43,5 +44,5 @@ def _draw(title: str, book: str) -> bytes:
     canvas.draw()
     buffer = io.BytesIO()
     picture = Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba())).convert("RGB")
-    picture.quantize(32, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    picture.quantize(32, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "PNG")
     return buffer.getvalue()

@@ -6,6 +6,7 @@ those that no page shows; and the fonts of mathematics, cut to the characters th
 
 from __future__ import annotations
 
+import hashlib
 import re
 from importlib.resources import files
 from itertools import pairwise
@@ -16,6 +17,7 @@ from urllib.parse import quote
 import tinycss2
 from math_fonts import embed_fonts
 from mathematics import KATEX
+from side_by_side import side_by_side
 from sphinx.application import Sphinx
 from tinycss2.ast import AtRule, Node, QualifiedRule
 
@@ -24,6 +26,7 @@ THEME_STYLES = ("styles/theme.css", "styles/pydata-sphinx-theme.css")
 UNUSED_SCRIPTS = ("fontawesome.js", "bootstrap.js", "pydata-sphinx-theme.js", "sphinx-book-theme.js")  # site.js is in their place
 IMPORT = re.compile(r"""@import (?:url\()?["']?([^"')]+\.css)["']?\)?;""")
 ATTRIBUTE = re.compile(r'\b(?:class|id)=(?:"([^"]*)"|([^\s">]+))')
+NAMED = re.compile(r"[.#]((?:[\w-]|\\.)+)")  # a class or an id in a style sheet, and some numbers besides
 WORD = re.compile(r"[A-Za-z_][\w-]*")
 ICON_CLASS = re.compile(r"fa[bsrl]?$|fa-")
 ICON = re.compile(r'["{,]"?(?P<name>[\w-]+)"?:\[(?P<width>\d+),(?P<height>\d+),\[(?P<aliases>[^\]]*)\],"[0-9a-f]+","(?P<path>[^"]+)"\]')
@@ -52,11 +55,32 @@ def write_stylesheet(app: Sphinx, exception: Exception | None) -> None:
         for path in static.glob(f"scripts/{name}*"):
             path.unlink()
     pages = [path.read_text() for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
-    known = vocabulary(pages, [path.read_text() for path in static.rglob("*.js")])
-    mathematics = purge((KATEX / "katex.min.css").read_text(), vocabulary(pages, []))
-    mathematics = embed_fonts(mathematics, KATEX / "fonts", "".join(sorted(set().union(*map(set, pages)))))
-    sheet = "".join([purge("\n".join(sources), known), mathematics, icons(known)])
-    (static / "site.css").write_text(sheet)
+    mathematics = (KATEX / "katex.min.css").read_text()
+    scripts = [path.read_text() for path in sorted(static.rglob("*.js")) if path.parent.name != "review"]  # that is text from the pages
+    style = Style("\n".join(sources), vocabulary(pages, scripts))
+    formulas = Style(mathematics, vocabulary(pages, []), "".join(sorted(set().union(*map(set, pages)))))
+    _write_once(static / "site.css", style, formulas)
+
+
+class Style:
+    """A style sheet, what of it the pages can use, and the characters for which it needs fonts (those of KaTeX; none otherwise)."""
+
+    def __init__(self, css: str, known: set[str], characters: str = "") -> None:
+        self.css, self.characters = css, characters
+        named = {name.replace("\\", "") for name in NAMED.findall(css)}
+        self.known = {name for name in known if name in named or ICON_CLASS.match(name)}  # no other word makes a difference
+
+    def cut(self) -> str:
+        rules = purge(self.css, self.known)
+        return embed_fonts(rules, KATEX / "fonts", self.characters) if self.characters else rules
+
+
+def _write_once(path: Path, *styles: Style) -> None:
+    """Write the site's style sheet, unless the one that is there was made from the same."""
+    inputs = [(style.css, sorted(style.known), style.characters) for style in styles]
+    head = f"/*{hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]}*/"
+    if not path.exists() or not path.read_text().startswith(head):
+        path.write_text(head + "".join([*side_by_side(Style.cut, styles), icons(styles[0].known)]))
 
 
 def with_imports(path: Path) -> str:
