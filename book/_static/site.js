@@ -85,6 +85,22 @@
     document.querySelectorAll(scrollers).forEach((element) => observer.observe(element));
   }
 
+  // Once somebody scrolls, one section after another gets its true height, so that the browser remembers a true place.
+  function layOutSections() {
+    if (!root.classList.contains("lazy-sections")) return;
+    const sections = [...document.querySelectorAll(".bd-article > section > section")];
+    const next = () => {
+      const section = sections.shift();
+      if (!section) {
+        root.classList.remove("lazy-sections");
+        return;
+      }
+      section.style.contentVisibility = "visible";
+      requestIdleCallback(next, { timeout: 250 });
+    };
+    addEventListener("scroll", () => requestIdleCallback(next, { timeout: 250 }), { once: true, passive: true });
+  }
+
   // All fonts of mathematics are in the style sheet; a browser unpacks one when it is first drawn, which is too late for printing.
   document.fonts.forEach((face) => face.load());
   darkSystem.addEventListener("change", () => setTheme(root.dataset.mode));
@@ -94,6 +110,7 @@
   sideColumn("secondary");
   followReading();
   focusScrollers();
+  layOutSections();
   // Not by scrollIntoView, which also makes the first Tab start from there instead of from the link that skips to the text.
   const side = document.querySelector(".bd-sidebar-primary");
   const here = side?.querySelector(".current.active > a");
