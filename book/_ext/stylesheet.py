@@ -25,6 +25,7 @@ UNUSED_SCRIPTS = ("fontawesome.js", "bootstrap.js", "pydata-sphinx-theme.js", "s
 IMPORT = re.compile(r"""@import (?:url\()?["']?([^"')]+\.css)["']?\)?;""")
 ATTRIBUTE = re.compile(r'\b(?:class|id)=(?:"([^"]*)"|([^\s">]+))')
 WORD = re.compile(r"[A-Za-z_][\w-]*")
+THEMED = re.compile(r"""\[data-theme=["']?(light|dark)["']?\]""")
 ICON_CLASS = re.compile(r"fa[bsrl]?$|fa-")
 ICON = re.compile(r'["{,]"?(?P<name>[\w-]+)"?:\[(?P<width>\d+),(?P<height>\d+),\[(?P<aliases>[^\]]*)\],"[0-9a-f]+","(?P<path>[^"]+)"\]')
 MASK = (
@@ -57,6 +58,20 @@ def write_stylesheet(app: Sphinx, exception: Exception | None) -> None:
     mathematics = embed_fonts(mathematics, KATEX / "fonts", "".join(sorted(set().union(*map(set, pages)))))
     sheet = "".join([purge("\n".join(sources), known), mathematics, icons(known)])
     (static / "site.css").write_text(sheet)
+    (static / "noscript.css").write_text(without_scripts(sheet))
+
+
+def without_scripts(sheet: str) -> str:
+    """The rules of the two themes for a page on which no script has chosen one: as the reader's system has it."""
+    themes: dict[str, list[str]] = {"light": [], "dark": []}
+    for node in tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True):
+        if not isinstance(node, QualifiedRule):
+            continue
+        for theme, rules in themes.items():
+            chosen = [text for part in _selectors(node.prelude) if (found := THEMED.search(text := _text(part))) and found[1] == theme]
+            if chosen:
+                rules.append(f"{','.join(THEMED.sub('[data-theme=auto]', text) for text in chosen)}{{{_text(node.content)}}}")
+    return f"{''.join(themes['light'])}@media (prefers-color-scheme:dark){{{''.join(themes['dark'])}}}"
 
 
 def with_imports(path: Path) -> str:
