@@ -34,7 +34,7 @@ PLAIN = (  # what a line of characters needs written out
     (re.compile(r"\\[dt]?frac\s*(\w)\s*(\w)"), r"\1/\2"),
 )
 COMMAND = re.compile(r"\\(?:begin|end)\{\w+\*?\}|\\(?:left|right|qquad|quad|displaystyle|overset)\b|\\[^A-Za-z]|&")
-FOLDED = {"tag_hide-input", "tag_hide-cell", "tag_remove-input", "tag_remove-cell"}  # code that isn't shown, as of quizzes with their answers
+FOLDED = {"tag_hide-input", "tag_hide-cell", "tag_remove-input", "tag_remove-cell"}  # not shown, as a quiz with its answers
 SYMBOL = re.compile(r"[A-Za-z_]\w*")
 
 
