@@ -328,7 +328,7 @@ def test_the_index_finds_a_concept_a_symbol_and_a_paper(site: Path, page: Page) 
 
 def test_the_ledger_page_has_every_row_of_every_chapter(site: Path) -> None:
     def rows(path: Path) -> list[str]:
-        tables = re.findall(r'<div class="ledger".*?<tbody>(.*?)</tbody>', path.read_text(), re.DOTALL)
+        tables = re.findall(r'<div class="ledger".*?<tbody[^>]*>(.*?)</tbody>', path.read_text(), re.DOTALL)
         return [row for table in tables for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
 
     wanted = [row for stem in book.STEMS for row in rows(book.chapter_page(site, stem))]
