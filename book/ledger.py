@@ -11,6 +11,7 @@ from book.display import json_script, number_text, rich_text, show_html
 
 REQUIRED = {"source", "says", "value", "gives"}
 OPTIONAL = {"cite", "tolerance", "relation"}
+COLUMNS = ("source", "quantity", "this run gives", "source says")
 RELATIONS = {"=": "", "<=": "≤ ", ">=": "≥ "}
 
 
@@ -80,20 +81,23 @@ def _failure(entry: Mapping[str, Any]) -> str:
 
 
 def _table(entries: Sequence[Mapping[str, Any]]) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("source", "quantity", "this run gives", "source says"))
+    head = "".join(f'<th scope="col" role="columnheader">{name}</th>' for name in COLUMNS)
     body = "".join(_table_row(entry) for entry in entries)
-    # tabindex: on a narrow screen the table scrolls sideways, which a keyboard must be able to do as well.
+    # On a narrow screen each row is a card; the roles keep the table one for those who hear it. tabindex: it may scroll sideways.
     return (
         '<div class="ledger" role="region" aria-label="Ledger: what the sources say and what this run gives" tabindex="0">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{json_script('ledger-data', list(entries))}</div>"
+        f'<table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead><tbody role="rowgroup">{body}</tbody></table>'
+        f"{json_script('ledger-data', list(entries))}</div>"
     )
 
 
 def _table_row(entry: Mapping[str, Any]) -> str:
     cite = f' data-cite="{html.escape(entry["cite"])}"' if entry["cite"] else ""
     return (
-        f'<tr{cite}><th scope="row">{rich_text(entry["source"])}</th><td>{rich_text(entry["says"])}</td>'
-        f'<td class="ledger-number">{_given(entry)}</td><td class="ledger-number">{_allowed(entry)}</td></tr>'
+        f'<tr{cite} role="row"><th scope="row" role="rowheader">{rich_text(entry["source"])}</th>'
+        f'<td role="cell">{rich_text(entry["says"])}</td>'
+        f'<td role="cell" class="ledger-number" data-label="{COLUMNS[2]}">{_given(entry)}</td>'
+        f'<td role="cell" class="ledger-number" data-label="{COLUMNS[3]}">{_allowed(entry)}</td></tr>'
     )
 
 

@@ -55,6 +55,74 @@ def test_without_javascript_answers_can_be_unfolded(site: Path, browser: Browser
     context.close()
 
 
+def test_without_javascript_the_system_chooses_the_theme(site: Path, browser: Browser) -> None:
+    colours = {}
+    for theme in ("light", "dark"):
+        context = browser.new_context(java_script_enabled=False, color_scheme=theme)
+        page = context.new_page()
+        open_page(page, site / "book/start_here/roadmap.html")
+        box = page.locator(".map-wide a.planned rect").first
+        colours[theme] = [
+            box.evaluate("box => getComputedStyle(box).fill"),
+            page.evaluate("getComputedStyle(document.body).backgroundColor"),
+        ]
+        assert page.get_by_role("link", name="index of topics", exact=True).first.is_visible()
+        context.close()
+    assert colours["light"] == ["rgb(255, 255, 255)", "rgb(255, 255, 255)"]
+    assert colours["dark"][0] == colours["dark"][1] != colours["light"][0]
+
+
+PLACE = """() => {
+  const all = [...document.querySelectorAll("main :is(h2, h3, p)")];
+  const first = all.find((one) => one.getBoundingClientRect().top >= 64);
+  return [all.indexOf(first), first.getBoundingClientRect().top];
+}"""
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_chapter_that_is_loaded_again_shows_the_same_place(site: Path, page: Page, stem: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, chapter_page(site, stem))
+    page.evaluate("scrollTo({ top: document.documentElement.scrollHeight * 0.6, behavior: 'instant' })")
+    page.wait_for_function("!document.documentElement.classList.contains('lazy-sections')")  # all sections have their true heights
+    page.wait_for_timeout(500)
+    before = page.evaluate(PLACE)
+    page.reload()
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(500)
+    after = page.evaluate(PLACE)
+    assert after[0] == before[0]
+    assert abs(after[1] - before[1]) < 4
+
+
+def test_on_a_phone_a_ledger_shows_both_numbers_of_a_row(site: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    for stem in STEMS:
+        open_page(page, chapter_page(site, stem))
+        boxes = page.locator(".ledger .ledger-number").evaluate_all("all => all.map((one) => one.getBoundingClientRect().toJSON())")
+        assert boxes
+        assert all(box["left"] >= 0 and box["right"] <= 390 and box["width"] > 40 for box in boxes)
+
+
+def test_on_a_phone_code_can_be_copied_and_fades_where_it_goes_on(site: Path, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    open_page(page, chapter_page(site, STEMS[0]))
+    block = page.locator(".bd-article .cell:not(.tag_hide-input) .cell_input .highlight").first
+    block.scroll_into_view_if_needed()
+    button = block.get_by_role("button", name="Copy this code")
+    expect(button).to_be_visible()
+    shape, line = button.bounding_box(), block.locator("pre > span").nth(1).bounding_box()
+    assert shape is not None
+    assert line is not None
+    assert shape["y"] + shape["height"] <= line["y"] + 4, "it covers no line"
+    wide = page.locator('.bd-article pre[data-more="right"]').first
+    wide.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+    page.wait_for_function("!!document.querySelector('.bd-article pre[data-more=left]')")
+    context.close()
+
+
 def test_the_theme_button_leads_to_dark_and_back(site: Path, page: Page) -> None:
     open_page(page, chapter_page(site, STEMS[0]))
     seen = set()
@@ -64,7 +132,7 @@ def test_the_theme_button_leads_to_dark_and_back(site: Path, page: Page) -> None
     assert seen == {"light", "dark"}
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [195, 390, 1280])  # a phone at 200 % zoom, a phone, a desk
 def test_no_page_is_wider_than_its_window(site: Path, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     wide = []
@@ -144,6 +212,47 @@ def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, brows
         target = str(results.first.get_attribute("href"))
         page.keyboard.press("Enter")
         page.wait_for_url("**" + target)
+        context.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("zzzz", None),
+        ("KL", "KL divergence"),
+        ("Jensen's inequality", "KL divergence › Gibbs’ inequality, twice"),
+        ("entropy", "Entropy and mutual"),
+    ],
+)
+def test_search_puts_titles_of_chapters_first_and_leaves_out_what_does_not_hold_the_words(
+    site: Path, browser: Browser, words: str, found: str | None
+) -> None:
+    with serving(site) as address:
+        context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(address + chapter_page(site, STEMS[0]).relative_to(site).as_posix())
+        page.keyboard.press("/")
+        page.keyboard.type(words)
+        if found is None:
+            expect(page.locator(".search-status")).to_contain_text("Nothing found")
+        else:
+            expect(page.locator(".search-results")).to_have_attribute("data-words", words.lower().replace("'s", ""))
+            assert page.locator(".search-title").first.inner_text().startswith(found)
+        context.close()
+
+
+def test_search_shows_the_rest_on_request(site: Path, browser: Browser) -> None:
+    with serving(site) as address:
+        context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(f"{address}search.html?q=entropy")
+        results = page.locator("#search-dialog .search-results a")
+        expect(results).to_have_count(12)
+        page.get_by_role("button", name="Show more").click()
+        expect(results).to_have_count(24)
+        expect(results.nth(12)).to_be_focused()
         context.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_no_text_names_another_address_than_the_configuration() -> None:
     assert {(path, url) for path, url in found if url != REPOSITORY} == set()
 
 
+def test_search_holds_no_answer_of_a_quiz_and_no_tex(site: Path) -> None:
+    fragments = [gzip.decompress(path.read_bytes()).decode() for path in (site / "_static/pagefind/fragment").glob("*")]
+    assert len(fragments) > 100
+    for text in fragments:
+        assert "feedback =" not in text
+        assert "correct = True" not in text
+        assert not re.search(r"\\\\(?:frac|begin|mathrm|operatorname|left)", text)
+        assert "#proof-content" not in text
+
+
 def test_addresses_of_hosts() -> None:
     assert pages_address("https://github.com/who/what/") == "https://who.github.io/what/"
     assert pages_address("https://example.org/who/what") == ""
@@ -101,5 +112,6 @@ def test_a_description_is_cut_at_a_word() -> None:
 
 def test_formulas_and_code_are_indexed_by_what_people_type() -> None:
     assert characters(r"\frac{1}{\sqrt{d}} \le \beta") == "1/√d≤β"
+    assert characters(r"\loga \left( b \right)") == "loga ( b )", "what KaTeX can't read loses its commands"
     assert spoken(r"\operatorname{KL}(p\,\|\,q_\theta) + \mathrm{ELBO} + x_\theta") == "theta KL ELBO"
     assert symbols("rng = np.random.default_rng(0)").split() == ["rng", "=", "np", ".", "random", ".", "default_rng", "(", "0", ")"]

@@ -38,6 +38,15 @@ def whole_plan() -> Plan:
 # The plan
 
 
+def test_every_door_opens_today_with_a_written_chapter() -> None:
+    plan = whole_plan()
+    for door in plan.doors:
+        today = plan.today(door)
+        assert today in plan.written
+        own = [stem for stem in door["topics"] if plan.topics[stem].docname]
+        assert not own or today.stem == own[0]
+
+
 @pytest.mark.parametrize("stem", COURSE.stems)
 def test_a_written_chapter_is_where_the_plan_has_it_and_needs_the_same(stem: str) -> None:
     topic, chapter = whole_plan().topics[stem], COURSE.chapter(stem)

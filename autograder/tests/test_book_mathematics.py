@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import re
+from types import SimpleNamespace
 
 import mathematics
 import pytest
+from docutils import nodes
 from fontTools.ttLib import TTFont
 from math_fonts import embed_fonts
-from mathematics import KATEX, MathematicsError, aligned, typeset, typeset_markup
+from mathematics import KATEX, MathematicsError, aligned, keep_punctuation, typeset, typeset_markup
 from stylesheet import purge, vocabulary
 
 from book.display import rich_text
@@ -44,6 +46,15 @@ def test_what_cells_display_is_typeset() -> None:
     assert markup.count('class="katex"') == 2
     assert markup.count('class="katex-display"') == 1
     assert r"<code>x &lt; 1</code>, at 5 \(dollars\)" in markup
+
+
+def test_punctuation_stays_with_its_formula() -> None:
+    markup = typeset_markup(rich_text("is $a$, and $b$ so"))
+    assert re.search(r'<span class="math-kept"><span class="math[^>]*>(?:(?!</span>,).)*</span>,</span> and', markup)
+    assert markup.count("math-kept") == 1
+    paragraph = nodes.paragraph("", "", nodes.Text("so ("), nodes.math("", "k"), nodes.Text("th). Then"))
+    keep_punctuation(SimpleNamespace(builder=SimpleNamespace(format="html")), paragraph, "")  # type: ignore[arg-type]
+    assert [child.astext() for child in paragraph.children] == ["so ", "(kth).", " Then"]
 
 
 def test_a_forked_process_typesets_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,6 +291,21 @@ def test_roadmap_index_ledger_and_progress_are_there_without_scripts(site: Path,
     context.close()
 
 
+def test_by_touch_a_first_tap_shows_what_a_topic_rests_on_and_a_second_opens_it(site: Path, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    open_start(page, site, "roadmap")
+    first, second = (page.locator(f'.map-narrow a[data-topic="{stem}"]') for stem in (STEM, OTHER))
+    for box in (first, second):
+        box.tap()
+        expect(page.locator(".map-trace")).to_contain_text("rests on")
+        assert page.url.endswith("roadmap.html")
+    expect(page.locator(".map-trace").get_by_role("link", name="Open it")).to_have_attribute("href", re.compile(OTHER))
+    second.tap()
+    page.wait_for_url(f"**/{OTHER}.html")
+    context.close()
+
+
 # The index of topics, and the ledger
 
 
@@ -313,7 +328,7 @@ def test_the_index_finds_a_concept_a_symbol_and_a_paper(site: Path, page: Page) 
 
 def test_the_ledger_page_has_every_row_of_every_chapter(site: Path) -> None:
     def rows(path: Path) -> list[str]:
-        tables = re.findall(r'<div class="ledger".*?<tbody>(.*?)</tbody>', path.read_text(), re.DOTALL)
+        tables = re.findall(r'<div class="ledger".*?<tbody[^>]*>(.*?)</tbody>', path.read_text(), re.DOTALL)
         return [row for table in tables for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
 
     wanted = [row for stem in book.STEMS for row in rows(book.chapter_page(site, stem))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -38,6 +39,14 @@ def test_every_internal_link_anchor_and_picture_resolves(site: Path) -> None:
             elif url.fragment and target.suffix == ".html" and unquote(url.fragment) not in anchors(target):
                 broken.append(f"{path.relative_to(site)}: {link} has no such anchor")
     assert broken == []
+
+
+def test_no_id_occurs_twice_on_a_page(site: Path) -> None:
+    twice = []
+    for path in pages(site):
+        counts = Counter(str(element["id"]) for element in parsed(path).select("[id]"))
+        twice += [f"{path.relative_to(site)}: {name}" for name, count in counts.items() if count > 1]
+    assert twice == []
 
 
 def test_every_frame_of_every_explore_is_there(site: Path) -> None:

@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.builders.html._assets import _JavaScript
 from sphinx.config import Config
 
+LINKED = re.compile(r"<a\b[^>]*>\s*$")
 IMAGE = re.compile(r'<img(?![^>]*\bloading=)(?P<before>[^>]*?\bsrc="(?P<src>[^"]+)")(?P<after>[^>]*?)\s*/?>')
 FRAME = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
 # In the order in which a page runs them.
@@ -90,7 +91,10 @@ def lay_out_images(app: Sphinx, pagename: str, templatename: str, context: dict[
         if source is not None and source.suffix in RASTER and " width=" not in markup:
             with Image.open(source) as picture:
                 markup += f' width="{picture.width}" height="{picture.height}"'
-        return f'<img{markup} loading="lazy" decoding="async">'
+        picture = f'<img{markup} loading="lazy" decoding="async">'
+        if source is None or source.suffix not in RASTER or LINKED.search(match.string, max(0, match.start() - 300), match.start()):
+            return picture
+        return f'<a class="whole-picture" href="{match["src"]}">{picture}</a>'  # on a phone, where its letters are too small
 
     if "body" in context:
         # Docutils gives the sources at a chapter's end a role that ARIA has withdrawn.

@@ -17,7 +17,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 from sphinx.util.nodes import clean_astext
 
-LEDGER = re.compile(r'<div class="ledger".*?<table>.*?<tbody>(.*?)</tbody></table>', re.DOTALL)
+LEDGER = re.compile(r'<div class="ledger".*?<table[^>]*>.*?<tbody[^>]*>(.*?)</tbody></table>', re.DOTALL)
 QUESTION = re.compile(r'<form class="quiz-question" data-question="([\w-]+)"')
 ROWS = re.compile(r"<tr[ >]")
 

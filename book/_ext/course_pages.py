@@ -7,6 +7,7 @@ A chapter is a page whose front matter states its hours; its assignment is `exer
 from __future__ import annotations
 
 import html
+import re
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
+# At once, so that nothing moves; without scripts the whole card is there.
+FOLD = '<script>if (matchMedia("(max-width: 600px)").matches) document.querySelector(".card-work").open = false;</script>'
 # Extensions of the course that this one brings along.
 COMPANIONS = (
     *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study"),
@@ -31,6 +34,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.setup_extension(name)
     app.connect("env-updated", register_labels)
     app.connect("doctree-resolved", decorate)
+    app.connect("doctree-resolved", drop_repeated_ids)
     add_card(card)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -57,6 +61,12 @@ def decorate(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         section.append(nodes.raw("", _end(app, page), format="html"))
 
 
+def drop_repeated_ids(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Leave a theorem its own id only: sphinx-proof gives the content of all of them the same."""
+    for section in doctree.findall(nodes.section):
+        section["ids"] = [name for name in section["ids"] if name != "proof-content"]
+
+
 def card(app: Sphinx, docname: str) -> str:
     """The card of a chapter or of an assignment; the empty string for any other page."""
     pages = chapters(app.env)
@@ -76,15 +86,16 @@ def _chapter_card(app: Sphinx, page: Page) -> str:
         ("Unlocks", ", ".join(_topic(app, page, plan, topic.stem) for topic in plan.unlocks(page.stem))),
         ("Papers", "; ".join(_paper(app, page, key) for key in page.papers)),
     ]
+    work = []
     name = f"{page.stem}_chapter.ipynb"
     actions = [_download(page.docname, page.docname, name, "Download this chapter as a notebook")]
     if page.assignment in app.env.found_docs:
         title = html.escape(app.env.titles[page.assignment].astext())
         link = f'<a href="{_uri(app, page.docname, page.assignment)}">{title}</a>'
-        facts.append(("Assignment", f"{link}<br>in JupyterLab: <code>jupyter lab {page.assignment}.ipynb</code>"))
+        work.append(("Assignment", f"{link}<br>in JupyterLab: {_command(f'jupyter lab {page.assignment}.ipynb')}"))
         actions += _assignment_actions(app, page, page.docname)
-    facts.append(("Run it", f"download it, then <code>jupyter lab {name}</code>"))
-    return _card("About this chapter", facts, actions)
+    work.append(("Run it", f"download it, then {_command(f'jupyter lab {name}')}"))
+    return _card("About this chapter", facts, actions, work)
 
 
 def _end(app: Sphinx, page: Page) -> str:
@@ -103,8 +114,8 @@ def _assignment_card(app: Sphinx, page: Page) -> str:
     title = html.escape(app.env.titles[page.docname].astext())
     facts = [
         ("Chapter", f'<a href="{_uri(app, page.assignment, page.docname)}">{title}</a>'),
-        ("Work on it", f"<code>jupyter lab {page.assignment}.ipynb</code>"),
-        ("Grade it", f"<code>autograder check {page.assignment}.ipynb</code>"),
+        ("Work on it", _command(f"jupyter lab {page.assignment}.ipynb")),
+        ("Grade it", _command(f"autograder check {page.assignment}.ipynb")),
     ]
     return _card("About this assignment", facts, _assignment_actions(app, page, page.assignment))
 
@@ -114,9 +125,23 @@ def _assignment_actions(app: Sphinx, page: Page, docname: str) -> list[str]:
     return [download, *_binder(app, f"{page.assignment}.ipynb")]
 
 
-def _card(label: str, facts: list[tuple[str, str]], actions: list[str]) -> str:
-    rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
-    return f'<aside class="card-facts" aria-label="{label}"><dl>{rows}</dl><p class="card-actions">{" ".join(actions)}</p></aside>'
+def _card(label: str, facts: list[tuple[str, str]], actions: list[str], work: list[tuple[str, str]] | None = None) -> str:
+    """A card; what `work` says, and the actions, are folded away on a phone, where the text should come soon."""
+    end = f'<p class="card-actions">{" ".join(actions)}</p>'
+    if work:
+        end = f'<details class="card-work" open><summary>Assignment and downloads</summary>{_facts(work)}{end}</details>{FOLD}'
+    kind = "" if work else " assignment-card"
+    return f'<aside class="card-facts{kind}" aria-label="{label}">{_facts(facts)}{end}</aside>'
+
+
+def _facts(facts: list[tuple[str, str]]) -> str:
+    return f"<dl>{''.join(f'<div><dt>{name}</dt><dd>{value}</dd></div>' for name, value in facts if value)}</dl>"
+
+
+def _command(text: str) -> str:
+    """A command, which may break after a slash or an underscore."""
+    parts = re.sub(r"([/_])", r"\1<wbr>", text)
+    return f"<code>{parts}</code>"
 
 
 def _topic(app: Sphinx, page: Page, plan: Plan, stem: str) -> str:

@@ -54,6 +54,7 @@ class Topic:
     hours: float
     needs: tuple[str, ...]
     docname: str | None = None
+    level: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,13 @@ class Plan:
     @property
     def written(self) -> list[Topic]:
         return [topic for topic in self.topics.values() if topic.docname]
+
+    def today(self, door: Mapping[str, Any]) -> Topic | None:
+        """The written chapter to begin with at a door while its own are planned: the first there, else of its level, else the easiest."""
+        own = [self.topics[stem] for stem in door["topics"] if self.topics[stem].docname]
+        level = [topic for topic in self.written if topic.level == door["name"].lower()]
+        easiest = sorted(self.written, key=lambda topic: (LEVELS.index(topic.level or LEVELS[0]), len(self.before(topic.stem))))
+        return next(iter([*own, *level, *easiest]), None)
 
     def unlocks(self, stem: str) -> list[Topic]:
         """The topics that name `stem` among their needs."""
@@ -155,7 +163,7 @@ def plan_of(env: BuildEnvironment) -> Plan:
     """The plan, with every chapter that this build has read in its place."""
     pages = chapters(env)
     written = {
-        stem: Topic(stem, env.titles[page.docname].astext(), page.part, page.hours, page.needs, page.docname)
+        stem: Topic(stem, env.titles[page.docname].astext(), page.part, page.hours, page.needs, page.docname, page.level)
         for stem, page in pages.items()
         if page.docname in env.titles
     }

@@ -14,6 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 ROADMAP = "book/start_here/roadmap"
+NBSP = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,14 @@ def _piece(make: Callable[[Plan, Links], str]) -> Callable[[Sphinx, str], list[n
 
 
 def doors(plan: Plan, links: Links) -> str:
-    """Where to begin, by what the reader knows."""
+    """Where to begin, by what the reader knows: the way as planned, and what is written of it today."""
     cards = []
     for door in plan.doors:
-        steps = "".join(f"<li>{_linked(plan.topics[stem], links)}</li>" for stem in door["topics"])
+        steps = "".join(f"<li>{_linked(plan.topics[stem], links)}{_state(plan.topics[stem])}</li>" for stem in door["topics"])
         head = f"<h3>{html.escape(door['name'])}</h3><p>{html.escape(door['for'])}</p>"
-        cards.append(f'<section class="door">{head}<ol>{steps}</ol></section>')
+        today = plan.today(door)
+        begin = f'<p class="door-today">Today begin with {_linked(today, links)}.</p>' if today else ""
+        cards.append(f'<section class="door">{head}<ol>{steps}</ol>{begin}</section>')
     return f'<div class="doors">{"".join(cards)}</div>'
 
 
@@ -65,7 +68,8 @@ def parts(plan: Plan, links: Links) -> str:
             f'<span class="part-number" aria-hidden="true">{part.number}</span>'
             f'<span class="part-title">{html.escape(part.title)}</span></a><p>{html.escape(part.about)}</p>'
             f"{_written(written, links)}"
-            f'<p class="part-state"><span class="part-done"></span>{len(written)} of {len(part.topics)} chapters written · {hours:g} h</p>'
+            f'<p class="part-state"><span class="part-done"></span>{len(written)} of {len(part.topics)} chapters written · '
+            f"{hours:g}{NBSP}h</p>"
             '<span class="part-bar" aria-hidden="true"><span></span></span></li>'
         )
     return f'<ol class="parts">{"".join(items)}</ol>'
@@ -82,7 +86,10 @@ def course_map(plan: Plan, links: Links) -> str:
         '<ul class="map-legend"><li class="key-written">written</li><li class="key-begun">begun</li><li class="key-read">read</li>'
         '<li class="key-planned">planned</li></ul>'
     )
-    trace = '<p class="map-trace">Point at a topic, or move to it with the Tab key, to see what it rests on.</p>'
+    trace = (
+        '<p class="map-trace"><span class="map-pointing">Point at a topic, or move to it with the Tab key, to see what it rests on.'
+        '</span><span class="map-touching">Tap a topic to see what it rests on.</span></p>'
+    )
     skip = '<a class="map-skip" href="#roadmap-weeks">Skip the map</a>'
     return f'<div class="roadmap">{legend}{trace}{skip}{map_svg(plan, WIDE, links.topic)}{map_svg(plan, NARROW, links.topic)}</div>'
 
@@ -90,7 +97,7 @@ def course_map(plan: Plan, links: Links) -> str:
 def weeks(plan: Plan, links: Links) -> str:
     """The plan for a working learner, with hours derived from the topics, and what needs a later block."""
     rows = "".join(_week(plan, index, block, links) for index, block in enumerate(plan.blocks))
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("weeks", "what", "hours"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("weeks", "what", "hours", "hours a day"))
     return (
         '<div class="weeks" role="region" aria-label="The 22-week plan" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -108,8 +115,14 @@ def _week(plan: Plan, index: int, block: Block, links: Links) -> str:
     hours = sum(topic.hours for topic in block.topics)
     return (
         f'<tr><th scope="row">{html.escape(block.weeks)}</th><td><strong>{html.escape(block.title)}</strong><br>{topics}{notes}</td>'
-        f"<td>{hours:g}</td></tr>"
+        f"<td>{hours:g}</td><td>{hours / (7 * _length(block)):.1f}</td></tr>"
     )
+
+
+def _length(block: Block) -> int:
+    """How many weeks a block such as "11–14" has."""
+    first, _, last = block.weeks.partition("–")
+    return int(last or first) - int(first) + 1
 
 
 def every_topic(plan: Plan, links: Links) -> str:
@@ -125,9 +138,13 @@ def every_topic(plan: Plan, links: Links) -> str:
 def _topic(plan: Plan, topic: Topic, links: Links) -> str:
     needs = ", ".join(_linked(plan.topics[stem], links) for stem in topic.needs if stem in plan.topics) or "nothing before it"
     unlocks = ", ".join(_linked(other, links) for other in plan.unlocks(topic.stem))
-    name = _linked(topic, links) if topic.docname else f"{html.escape(topic.title)} <span>(planned)</span>"
+    name = _linked(topic, links) if topic.docname else f"{html.escape(topic.title)}{_state(topic)}"
     opens = f" Unlocks {unlocks}." if unlocks else ""
-    return f'<li id="topic-{topic.stem}"><strong>{name}</strong> · {topic.hours:g} h. Needs {needs}.{opens}</li>'
+    return f'<li id="topic-{topic.stem}"><strong>{name}</strong> · {topic.hours:g}{NBSP}h. Needs {needs}.{opens}</li>'
+
+
+def _state(topic: Topic) -> str:
+    return "" if topic.docname else ' <span class="planned-note">(planned)</span>'
 
 
 def _linked(topic: Topic, links: Links) -> str:

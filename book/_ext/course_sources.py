@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from pybtex.database import parse_file
+from pybtex.plugin import register_plugin
 from pybtex.richtext import Text
+from pybtex.style.formatting.alpha import Style as AlphaStyle
+from pybtex.style.labels import BaseLabelStyle
 from sphinx.environment import BuildEnvironment
 
 
@@ -23,6 +29,26 @@ class Source(NamedTuple):
     def short(self) -> str:
         """Such as "Kingma and Welling 2014"."""
         return f"{self.who} {self.year}".strip()
+
+
+class Labels(BaseLabelStyle):
+    """Labels for lists of sources: what the text says, "Shannon 1948", and a letter where two would be alike."""
+
+    def format_labels(self, sorted_entries: Iterable[Any]) -> Iterator[str]:
+        names = [_source(entry.key, entry).short for entry in sorted_entries]
+        alike, seen = Counter(names), Counter[str]()
+        for name in names:
+            yield f"{name}{ascii_lowercase[seen[name]]}" if alike[name] > 1 else name
+            seen[name] += 1
+
+
+class Style(AlphaStyle):
+    """Pybtex's style, with these labels."""
+
+    default_label_style = Labels
+
+
+register_plugin("pybtex.style.formatting", "course", Style)
 
 
 def sources_of(env: BuildEnvironment) -> dict[str, Source]:

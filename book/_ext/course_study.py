@@ -14,6 +14,8 @@ from course_plan import Topic, chapters, plan_of
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from book.ledger import COLUMNS
+
 FORM = re.compile(r'<form class="quiz-question" data-question="([\w-]+)">.*?</form>', re.DOTALL)
 NUMBER = re.compile(r"<legend>\d+\. ")  # of a question in its quiz
 REVIEW = "_static/review"
@@ -38,11 +40,12 @@ def ledger(app: Sphinx, docname: str) -> list[nodes.Node]:
             continue
         rows += page.rows
         title = html.escape(topic.title)
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("source", "quantity", "this run gives", "source says"))
+        head = "".join(f'<th scope="col" role="columnheader">{name}</th>' for name in COLUMNS)
         tables.append(
             f'<h2 id="ledger-{topic.stem}"><a href="{_uri(app, docname, topic)}">{title}</a></h2>'
             f'<div class="ledger" role="region" aria-label="Ledger of {title}" tabindex="0">'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{page.ledger}</tbody></table></div>"
+            f'<table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+            f'<tbody role="rowgroup">{page.ledger}</tbody></table></div>'
         )
     count = f'<p class="ledger-count"><strong>{rows}</strong> claims in {len(tables)} chapters, all within their tolerance.</p>'
     return [raw(count + "".join(tables))]

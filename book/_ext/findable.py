@@ -76,7 +76,7 @@ def describe(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
             ("property", "og:image", f"{address}_images/{picture}"),
             ("property", "og:image:alt", f"{title}, a page of {app.config.html_title}"),
         ]
-    if pagename in ("search", "genindex", "404", "prf-prf"):
+    if pagename in ("search", "404"):
         tags.append(("name", "robots", "noindex"))
     context["head_tags"] = "\n".join(f'    <meta {kind}="{name}" content="{html.escape(content)}">' for kind, name, content in tags)
     context["page_actions"] = actions(app, pagename, title) if doctree is not None else []

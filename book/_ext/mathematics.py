@@ -25,8 +25,14 @@ logger = logging.getLogger(__name__)
 KATEX = Path(__file__).with_name("katex")
 # KaTeX numbers these by itself; the book's numbers come from Sphinx, where `{eq}` finds them.
 NUMBERED = re.compile(r"\\(begin|end)\{(equation|align|alignat|gather|CD)\}")
-SPAN = re.compile(r'<span class="math notranslate nohighlight">\\(?:\((?P<inline>.*?)\\\)|\[(?P<block>.*?)\\\])</span>', re.DOTALL)
+PUNCTUATION = r"[,.;:?!)\]”’…]*"
+SPAN = re.compile(
+    rf'<span class="math notranslate nohighlight">\\(?:\((?P<inline>.*?)\\\)|\[(?P<block>.*?)\\\])</span>(?P<after>{PUNCTUATION})',
+    re.DOTALL,
+)
 UNDERLINE = "\u0332"  # with which KaTeX marks the place
+# What belongs on the line of the formula beside it: brackets and punctuation, and the end of a word, as in "the kth".
+BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(rf"^(?:-?\w{{1,3}}\b)?{PUNCTUATION}")
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # needless in HTML
 LABEL = re.compile(r"<label\b.*?</label>", re.DOTALL)
 MATHML = re.compile(r"<math>(?P<semantics><semantics>(?P<formula>.*?)<annotation)", re.DOTALL)
@@ -48,6 +54,7 @@ class MathematicsError(ValueError):
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("katex", (visit_inline, None), (visit_block, None))
     app.connect("doctree-read", typeset_formulas)
+    app.connect("doctree-resolved", keep_punctuation)
     app.connect("html-page-context", typeset_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -91,7 +98,8 @@ def typeset_markup(markup: str) -> str:
 
     def replace(match: re.Match[str]) -> str:
         tex, display = (match["block"], True) if match["block"] is not None else (match["inline"], False)
-        return f'<span class="math notranslate nohighlight">{typeset(html.unescape(tex), display=display)}</span>'
+        formula = f'<span class="math notranslate nohighlight">{typeset(html.unescape(tex), display=display)}</span>'
+        return f'<span class="math-kept">{formula}{match["after"]}</span>' if match["after"] and not display else formula + match["after"]
 
     return LABEL.sub(lambda label: MATHML.sub(_named, label[0]), SPAN.sub(replace, markup))
 
@@ -105,6 +113,31 @@ def typeset_formulas(app: Sphinx, doctree: nodes.document) -> None:
     """Typeset a page as soon as it is read, all at once."""
     prepare((node.astext(), False) for node in doctree.findall(nodes.math))
     prepare((_displayed(node), True) for node in doctree.findall(nodes.math_block))
+
+
+def keep_punctuation(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Hold a formula and the punctuation beside it on one line: a browser may break around a formula, whatever stands there."""
+    if app.builder.format != "html":
+        return
+    for formula in list(doctree.findall(nodes.math)):
+        parent = formula.parent
+        place = parent.index(formula)
+        before = _cut(parent, place - 1, BEFORE)
+        after = _cut(parent, place + 1, AFTER)
+        if before or after:
+            parent[place] = nodes.inline("", "", *before, formula, *after, classes=["math-kept"])
+
+
+def _cut(parent: nodes.Element, place: int, wanted: re.Pattern[str]) -> list[nodes.Text]:
+    """Take what is `wanted` out of the text at `place`, if there is one; the rest stays there."""
+    if not 0 <= place < len(parent) or not isinstance(parent[place], nodes.Text):
+        return []
+    text = str(parent[place])
+    match = wanted.search(text)
+    if not match or not match[0]:
+        return []
+    parent[place] = nodes.Text(text[: match.start()] + text[match.end() :])
+    return [nodes.Text(match[0])]
 
 
 def typeset_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:

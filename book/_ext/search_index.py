@@ -38,6 +38,8 @@ PLAIN = (  # what a line of characters needs written out
     (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"{\1}/{\2}"),
     (re.compile(r"\\[dt]?frac\s*(\w)\s*(\w)"), r"\1/\2"),
 )
+COMMAND = re.compile(r"\\(?:begin|end)\{\w+\*?\}|\\(?:left|right|qquad|quad|displaystyle|overset)\b|\\[^A-Za-z]|&")
+FOLDED = {"tag_hide-input", "tag_hide-cell", "tag_remove-input", "tag_remove-cell"}  # not shown, as a quiz with its answers
 SYMBOL = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -115,9 +117,11 @@ def sections(app: Sphinx, docname: str, doctree: nodes.document) -> Iterator[Sec
     """The sections of a page, each without those below it."""
     page = app.env.titles[docname].astext() if docname in app.env.titles else docname
     address = app.builder.get_target_uri(docname)
-    for position, node in enumerate(doctree.findall(nodes.section)):
-        title = next((readable(child) for child in node.children if isinstance(child, nodes.title)), page)
-        own = [child for child in node.children if not isinstance(child, nodes.section)]
+    for position, node in enumerate(doctree.findall(_is_section)):
+        title = next(readable(child) for child in node.children if isinstance(child, nodes.title)).strip()
+        if not isinstance(node, nodes.section):  # sphinx-proof writes "(Jensen's inequality)"
+            title = f"{title.removeprefix('(').removesuffix(')')} ({node['type']})"
+        own = [child for child in node.children if not _is_section(child)]
         formulas = " ".join(spoken(formula.astext()) for child in own for formula in child.findall(_is_formula))
         body = "".join(_markup(child) for child in own if not isinstance(child, nodes.title))
         body += f"<p>{html.escape(' '.join(dict.fromkeys(formulas.split())))}</p>"
@@ -127,18 +131,27 @@ def sections(app: Sphinx, docname: str, doctree: nodes.document) -> Iterator[Sec
         yield Section(address + (f"#{node['ids'][0]}" if position else ""), markup)
 
 
+def _is_section(node: nodes.Node) -> bool:
+    """A section, or a theorem with a name; what sphinx-proof puts inside a theorem is a section without a title."""
+    if not isinstance(node, nodes.Element) or not any(isinstance(child, nodes.title) and child.astext().strip() for child in node.children):
+        return False
+    return isinstance(node, nodes.section) or (isinstance(node, nodes.Admonition) and "label" in node.attributes)
+
+
 def _markup(node: nodes.Node) -> str:
-    """A part of a page as HTML for the index: no results of cells, but their captions."""
+    """A part of a page as HTML for the index: no folded code and no results of cells, but their captions."""
     if isinstance(node, nodes.literal_block):
         return f"<pre>{html.escape(symbols(node.astext()))}</pre>"
     if isinstance(node, nodes.Element) and "cell_output" in node.get("classes", ()):
         return "".join(f"<p>{html.escape(readable(caption))}</p>" for caption in node.findall(nodes.caption))
+    if isinstance(node, nodes.Element) and "cell_input" in node.get("classes", ()) and FOLDED & set(node.parent["classes"]):
+        return ""
     if isinstance(node, nodes.TextElement):
         tag = "h3" if isinstance(node, nodes.title) else "p"  # the title of a theorem counts for more
         return f"<{tag}>{html.escape(readable(node))}</{tag}>"
     if isinstance(node, (nodes.raw, nodes.Invisible)) or not isinstance(node, nodes.Element):
         return ""
-    return "".join(_markup(child) for child in node.children if not isinstance(child, nodes.section))
+    return "".join(_markup(child) for child in node.children if not _is_section(child))
 
 
 def readable(node: nodes.Node) -> str:
@@ -159,12 +172,12 @@ def _is_formula(node: nodes.Node) -> bool:
 
 
 def characters(tex: str) -> str:
-    """A formula as a line of characters: the text of its MathML."""
-    tex = _simplified(tex)
+    """A formula as a line of characters: the text of its MathML; where that can't be made, its TeX without commands."""
+    line = _simplified(tex)
     try:
-        mathml = typeset(tex).split("<annotation", 1)[0]
+        mathml = typeset(line).split("<annotation", 1)[0]
     except MathematicsError:
-        return tex
+        return " ".join(COMMAND.sub(" ", tex).translate({ord(sign): " " for sign in "{}\\"}).split())
     return html.unescape(re.sub(r"<[^>]+>", "", mathml))
 
 

@@ -28,6 +28,7 @@ IMPORT = re.compile(r"""@import (?:url\()?["']?([^"')]+\.css)["']?\)?;""")
 ATTRIBUTE = re.compile(r'\b(?:class|id)=(?:"([^"]*)"|([^\s">]+))')
 NAMED = re.compile(r"[.#]((?:[\w-]|\\.)+)")  # a class or an id in a style sheet, and some numbers besides
 WORD = re.compile(r"[A-Za-z_][\w-]*")
+THEMED = re.compile(r"""\[data-theme=["']?(light|dark)["']?\]""")
 ICON_CLASS = re.compile(r"fa[bsrl]?$|fa-")
 ICON = re.compile(r'["{,]"?(?P<name>[\w-]+)"?:\[(?P<width>\d+),(?P<height>\d+),\[(?P<aliases>[^\]]*)\],"[0-9a-f]+","(?P<path>[^"]+)"\]')
 MASK = (
@@ -76,11 +77,26 @@ class Style:
 
 
 def _write_once(path: Path, *styles: Style) -> None:
-    """Write the site's style sheet, unless the one that is there was made from the same."""
+    """Write the site's style sheet and the one for readers without scripts, unless those that are there were made from the same."""
     inputs = [(style.css, sorted(style.known), style.characters) for style in styles]
     head = f"/*{hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]}*/"
     if not path.exists() or not path.read_text().startswith(head):
-        path.write_text(head + "".join([*side_by_side(Style.cut, styles), icons(styles[0].known)]))
+        sheet = "".join([*side_by_side(Style.cut, styles), icons(styles[0].known)])
+        path.write_text(head + sheet)
+        path.with_name("noscript.css").write_text(without_scripts(sheet))
+
+
+def without_scripts(sheet: str) -> str:
+    """The rules of the two themes for a page on which no script has chosen one: as the reader's system has it."""
+    themes: dict[str, list[str]] = {"light": [], "dark": []}
+    for node in tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True):
+        if not isinstance(node, QualifiedRule):
+            continue
+        for theme, rules in themes.items():
+            chosen = [text for part in _selectors(node.prelude) if (found := THEMED.search(text := _text(part))) and found[1] == theme]
+            if chosen:
+                rules.append(f"{','.join(THEMED.sub('[data-theme=auto]', text) for text in chosen)}{{{_text(node.content)}}}")
+    return f"{''.join(themes['light'])}@media (prefers-color-scheme:dark){{{''.join(themes['dark'])}}}"
 
 
 def with_imports(path: Path) -> str:

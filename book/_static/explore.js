@@ -39,6 +39,15 @@
       if (figure) preload(figure);
     });
   }
+  // A finger that meant to scroll the page leaves the slider as it was.
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (target.matches?.("figure.explore input")) target.dataset.held = target.value;
+  });
+  document.addEventListener("pointercancel", ({ target }) => {
+    if (!target.matches?.("figure.explore input") || !target.dataset.held) return;
+    target.value = target.dataset.held;
+    update(target.closest("figure.explore"));
+  });
   // A browser that comes back to the page restores the sliders, not the picture.
   window.addEventListener("pageshow", () => document.querySelectorAll("figure.explore").forEach(update));
 })();

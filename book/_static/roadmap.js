@@ -22,7 +22,9 @@
   function setUp(map, trace) {
     const boxes = new Map([...map.querySelectorAll("a")].map((box) => [box.dataset.topic, box]));
     const lines = [...map.querySelectorAll(".map-lines path")];
-    const invitation = trace.textContent;
+    const invitation = [...trace.childNodes];
+    const touched = matchMedia("(hover: none)");
+    let tapped = null;
 
     // All that a topic rests on, directly or not.
     function before(topic, found = new Set()) {
@@ -38,6 +40,7 @@
       const rests = before(topic);
       const unlocks = new Set(lines.filter((line) => line.dataset.from === topic).map((line) => line.dataset.to));
       map.classList.add("tracing");
+      trace.classList.add("tracing");
       for (const [name, box] of boxes) {
         box.classList.toggle("on", name === topic || rests.has(name));
         box.classList.toggle("next", unlocks.has(name));
@@ -48,20 +51,36 @@
         line.classList.toggle("next", from === topic);
       }
       const title = boxes.get(topic).querySelector(".map-title").textContent;
-      trace.textContent = `${title} rests on ${rests.size} ${rests.size === 1 ? "topic" : "topics"} and unlocks ${unlocks.size}.`;
+      const link = document.createElement("a");
+      link.href = boxes.get(topic).getAttribute("href");
+      link.textContent = "Open it";
+      trace.textContent = `${title} rests on ${rests.size} ${rests.size === 1 ? "topic" : "topics"} and unlocks ${unlocks.size}. `;
+      if (touched.matches) trace.append(link);
     }
 
     function hide() {
+      tapped = null;
       map.classList.remove("tracing");
+      trace.classList.remove("tracing");
       for (const element of [...boxes.values(), ...lines]) element.classList.remove("on", "next");
-      trace.textContent = invitation;
+      trace.replaceChildren(...invitation);
     }
 
     const topicOf = (event) => event.target.closest?.("a[data-topic]")?.dataset.topic;
-    map.addEventListener("pointerover", (event) => topicOf(event) && show(topicOf(event)));
-    map.addEventListener("pointerleave", hide);
+    const byMouse = (event) => event.pointerType === "mouse";
+    map.addEventListener("pointerover", (event) => byMouse(event) && topicOf(event) && show(topicOf(event)));
+    map.addEventListener("pointerleave", (event) => byMouse(event) && hide());
+    // A first tap shows, a second one on the same topic opens it; a tap beside the topics hides.
+    map.addEventListener("click", (event) => {
+      if (!touched.matches || event.detail === 0) return; // a key: opens at once
+      const topic = topicOf(event);
+      if (!topic) return hide();
+      if (topic !== tapped) event.preventDefault();
+      show(topic);
+      tapped = topic;
+    });
     map.addEventListener("focusin", (event) => topicOf(event) && show(topicOf(event)));
-    map.addEventListener("focusout", hide);
+    map.addEventListener("focusout", () => touched.matches || hide()); // by touch, the focus goes to "Open it"
   }
 
   for (const roadmap of document.querySelectorAll(".roadmap")) {

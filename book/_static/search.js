@@ -6,9 +6,10 @@
   const status = dialog.querySelector(".search-status");
   const root = new URL(document.documentElement.dataset.content_root, document.baseURI);
   const served = location.protocol !== "file:"; // a folder can't be asked: then the form leads to Sphinx's own search page
-  const SHOWN = 12;
+  const SHOWN = 12; // at a time
+  const MOST = 48; // so many are looked at; each is a kilobyte to fetch
   let engine;
-  let asked = 0;
+  let turns = 0;
 
   async function start() {
     const pagefind = await import(new URL("_static/pagefind/pagefind.js", root));
@@ -37,28 +38,67 @@
     return item;
   }
 
+  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const wordsOf = (text) => plain(text).match(/[\p{L}\p{N}_]+/gu) || [];
+
+  // Pagefind also answers with what shares no more than a beginning. Titles come before text, chapters before assignments, whole words
+  // before other forms of them; what holds no form of a word is left out.
+  function rank({ url, content, meta }, words) {
+    const title = wordsOf(meta.title);
+    const text = wordsOf(content);
+    const holds = (all, word) => all.some((one) => one.startsWith(word));
+    const alike = (word) => word.slice(0, Math.max(3, word.length - 4));
+    const second = url.includes("/exercises/") ? 1 : 0;
+    if (words.every((word) => holds(title, word))) return 2 * (meta.page ? 1 : 0) + 4 * second;
+    if (words.every((word) => holds(text, word))) return 6 + second;
+    return words.every((word) => holds(text, alike(word))) ? 8 + second : Infinity;
+  }
+
+  // A word's possessive is the word; a letter counts only where nothing else is asked.
+  function asked(text) {
+    const words = wordsOf(text.replace(/['’]s\b/g, ""));
+    const long = words.filter((word) => word.length > 1);
+    return long.length ? long : words;
+  }
+
   async function search() {
-    const turn = ++asked;
-    const words = input.value.replace(/[^\p{L}\p{N}_\s-]+/gu, " ").trim(); // as the index has them: torch.no_grad is two words
-    if (!words) {
+    const turn = ++turns;
+    const words = asked(input.value);
+    if (!words.length) {
       list.replaceChildren();
       status.textContent = "";
       return;
     }
-    const answer = await (await engine).debouncedSearch(words, {}, 80);
+    const answer = await (await engine).debouncedSearch(words.join(" "), {}, 80);
     if (!answer) return; // more was typed meanwhile
-    const found = await Promise.all(answer.results.slice(0, SHOWN).map((result) => result.data()));
-    if (turn !== asked) return; // a slow answer must not replace that of a later question
-    list.replaceChildren(...found.map(row));
-    list.dataset.words = words;
-    const count = answer.results.length;
-    status.textContent = count ? `${count} ${count === 1 ? "section" : "sections"}` : "Nothing found. Fewer or other words may help.";
+    const seen = await Promise.all(answer.results.slice(0, MOST).map((result) => result.data()));
+    if (turn !== turns) return; // a slow answer must not replace that of a later question
+    const ranked = seen.map((result) => ({ result, rank: rank(result, words) })).filter((one) => one.rank < Infinity);
+    const found = ranked.sort((one, other) => one.rank - other.rank).map((one) => one.result); // the sort is stable
+    list.replaceChildren();
+    list.dataset.words = words.join(" ");
+    showMore(found);
+    const count = answer.results.length > MOST ? `More than ${found.length}` : found.length;
+    status.textContent = found.length ? `${count} ${count === 1 ? "section" : "sections"}` : "Nothing found. Fewer or other words may help.";
+  }
+
+  function showMore(found) {
+    list.querySelector(".search-more")?.parentElement.remove();
+    const rows = found.slice(0, SHOWN).map(row);
+    list.append(...rows);
+    if (found.length <= SHOWN) return rows[0];
+    const more = list.appendChild(document.createElement("li")).appendChild(document.createElement("button"));
+    more.type = "button";
+    more.className = "card-button search-more";
+    more.textContent = "Show more";
+    more.addEventListener("click", () => showMore(found.slice(SHOWN)).querySelector("a").focus());
+    return rows[0];
   }
 
   function moveFocus(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
-    const stops = [input, ...list.querySelectorAll("a")];
+    const stops = [input, ...list.querySelectorAll("a, button")];
     const next = stops[stops.indexOf(document.activeElement) + step];
     if (!next) return;
     event.preventDefault();
@@ -77,6 +117,12 @@
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("a, .search-close")) dialog.close();
   });
+  const question = new URLSearchParams(location.search).get("q");
+  if (served && question && document.querySelector("#search-results")) { // Sphinx's search page, asked from another site or without this script
+    open();
+    input.value = question;
+    search();
+  }
   document.querySelectorAll(".search-button__button").forEach((button) => button.addEventListener("click", open));
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, [contenteditable]");

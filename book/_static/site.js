@@ -42,10 +42,17 @@
           return;
         }
         move(column, dialog);
+        const close = dialog.insertAdjacentElement("afterbegin", document.createElement("button"));
+        close.className = "sidebar-close";
+        close.textContent = "Close ×";
+        close.addEventListener("click", () => dialog.close());
         dialog.showModal();
       });
     });
-    dialog.addEventListener("close", () => move(dialog, column));
+    dialog.addEventListener("close", () => {
+      dialog.querySelector(".sidebar-close").remove();
+      move(dialog, column);
+    });
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("a[href]")) dialog.close(); // beside it, or chosen
     });
@@ -74,15 +81,44 @@
     links.forEach((_, section) => observer.observe(section));
   }
 
+  // On which sides of a scroller something is hidden; the style fades it there.
+  function showMore(scroller) {
+    const hidden = scroller.scrollWidth - scroller.clientWidth;
+    if (hidden > 0) scroller.tabIndex = 0;
+    const sides = [scroller.scrollLeft > 4 && "left", hidden - scroller.scrollLeft > 4 && "right"].filter(Boolean).join(" ");
+    if (sides) scroller.dataset.more = sides;
+    else delete scroller.dataset.more;
+  }
+
   // Whatever scrolls by itself can be reached by keyboard. It is measured when it comes near: measuring all would lay out the whole page.
   function focusScrollers() {
     const observer = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
-        if (isIntersecting && target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+        if (!isIntersecting) continue;
+        observer.unobserve(target);
+        target.addEventListener("scroll", () => showMore(target), { passive: true });
+        resized.observe(target); // says its size once at first
       }
     }, { rootMargin: "50%" });
-    const scrollers = ".bd-article :is(pre, .katex-display, .cell_output > .output, .ledger, .pst-scrollable-table-container)";
+    const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => showMore(target)));
+    const scrollers = ".bd-article :is(pre, .katex-display, .cell_output > .output, .ledger, .proofs, .weeks, .pst-scrollable-table-container)";
     document.querySelectorAll(scrollers).forEach((element) => observer.observe(element));
+  }
+
+  // Once somebody scrolls, one section after another gets its true height, so that the browser remembers a true place.
+  function layOutSections() {
+    if (!root.classList.contains("lazy-sections")) return;
+    const sections = [...document.querySelectorAll(".bd-article > section > section")];
+    const next = () => {
+      const section = sections.shift();
+      if (!section) {
+        root.classList.remove("lazy-sections");
+        return;
+      }
+      section.style.contentVisibility = "visible";
+      requestIdleCallback(next, { timeout: 250 });
+    };
+    addEventListener("scroll", () => requestIdleCallback(next, { timeout: 250 }), { once: true, passive: true });
   }
 
   // All fonts of mathematics are in the style sheet; a browser unpacks one when it is first drawn, which is too late for printing.
@@ -94,6 +130,8 @@
   sideColumn("secondary");
   followReading();
   focusScrollers();
+  layOutSections();
+  document.querySelectorAll(".copybtn").forEach((button) => button.setAttribute("aria-label", "Copy this code"));
   // Not by scrollIntoView, which also makes the first Tab start from there instead of from the link that skips to the text.
   const side = document.querySelector(".bd-sidebar-primary");
   const here = side?.querySelector(".current.active > a");
