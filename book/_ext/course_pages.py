@@ -62,9 +62,11 @@ def decorate(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def drop_repeated_ids(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Leave a theorem its own id only: sphinx-proof gives the content of all of them the same."""
-    for section in doctree.findall(nodes.section):
-        section["ids"] = [name for name in section["ids"] if name != "proof-content"]
+    """Leave a theorem its label as its only id: sphinx-proof gives the content of all of them one, and all proofs another."""
+    for node in doctree.findall(lambda node: isinstance(node, (nodes.section, nodes.admonition))):
+        titled = isinstance(node, nodes.section) and any(isinstance(child, nodes.title) for child in node.children)
+        if not titled:
+            node["ids"] = [name for name in node["ids"] if name not in ("proof-content", "proof")]
 
 
 def card(app: Sphinx, docname: str) -> str:

@@ -105,20 +105,26 @@
     document.querySelectorAll(scrollers).forEach((element) => observer.observe(element));
   }
 
-  // Once somebody scrolls, one section after another gets its true height, so that the browser remembers a true place.
+  // Whenever scrolling rests, one more section gets its true height, so that the browser remembers a true place.
   function layOutSections() {
     if (!root.classList.contains("lazy-sections")) return;
     const sections = [...document.querySelectorAll(".bd-article > section > section")];
+    let timer = 0;
+    const rest = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => requestIdleCallback(next, { timeout: 250 }), 100);
+    };
     const next = () => {
       const section = sections.shift();
-      if (!section) {
-        root.classList.remove("lazy-sections");
+      if (section) {
+        section.style.contentVisibility = "visible";
+        rest();
         return;
       }
-      section.style.contentVisibility = "visible";
-      requestIdleCallback(next, { timeout: 250 });
+      removeEventListener("scroll", rest);
+      root.classList.remove("lazy-sections");
     };
-    addEventListener("scroll", () => requestIdleCallback(next, { timeout: 250 }), { once: true, passive: true });
+    addEventListener("scroll", rest, { passive: true });
   }
 
   // All fonts of mathematics are in the style sheet; a browser unpacks one when it is first drawn, which is too late for printing.
