@@ -1,4 +1,4 @@
-"""How long a chapter runs, as the last build of its page measured it."""
+"""How long a chapter computes, as the last build of its page measured it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from autograder.course import Course
 from autograder.lint.findings import Finding
 
-LONGEST = 15.0  # seconds on two cores
+LONGEST = 15.0  # seconds of processor time
 
 
 def lint_running(course: Course, stem: str) -> Iterator[Finding]:
-    """A finding if the chapter runs too long; a note if it has not been executed as it is now."""
+    """A finding if the chapter computes too long; a note if it has not been executed as it is now."""
     path = course.chapter(stem)
     seconds = executed_seconds(course, path)
     if seconds is None:
         yield Finding(path, 1, "not executed yet as it is now", f"run `autograder preview {stem}` to see how long it takes", kind="note")
     elif seconds > LONGEST:
         mend = "use less data or fewer steps, or keep the result of what is slow"
-        yield Finding(path, 1, f"the chapter runs {seconds:.0f} s, {LONGEST:.0f} s are meant", mend)
+        yield Finding(path, 1, f"the chapter computes for {seconds:.0f} s, {LONGEST:.0f} s are meant", mend)
 
 
 def executed_seconds(course: Course, chapter: Path) -> float | None:
-    """The seconds that executing the chapter's present code took; None if no build has executed it.
+    """The processor time in seconds that the chapter's present code took; None if no build has executed it.
 
     Builds keep what they execute in a cache for each state of the chapters' helpers; the newest is that of the last build.
     """

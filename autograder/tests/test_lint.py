@@ -278,9 +278,9 @@ def notes(course: Course) -> list[str]:
 def test_a_chapter_that_runs_too_long_is_found_once_it_was_executed(course: Course) -> None:
     assert notes(course) == ["not executed yet as it is now"]
     execute(course, 16.4)
-    assert (notes(course), [finding.text for finding in structure(course)]) == ([], ["the chapter runs 16 s, 15 s are meant"])
+    assert (notes(course), [finding.text for finding in structure(course)]) == ([], ["the chapter computes for 16 s, 15 s are meant"])
     edit(course.chapter(STEM), "the smallest example", "The smallest example")
-    assert [finding.text for finding in structure(course)] == ["the chapter runs 16 s, 15 s are meant"]  # words take no time
+    assert [finding.text for finding in structure(course)] == ["the chapter computes for 16 s, 15 s are meant"]  # words take no time
     edit(course.chapter(STEM), "    total += value\n", "    total += 1.0 * value\n")
     assert (notes(course), structure(course)) == (["not executed yet as it is now"], [])
 
