@@ -21,7 +21,10 @@ SECTIONS = {
     r"\bledger\b": "Ledger",
     r"where it breaks": "Where it breaks",
     r"reading the paper": "Reading the paper",
-    r"\brecap\b": "Recap, quiz, next",
+    r"\brecap\b": "Recap",
+    r"\bquiz\b": "Quiz",
+    r"\bnext\b": "Next",
+    r"\breferences\b": "References",
 }
 FRONT = {
     "hours": "`hours: 3`, what a reader needs for it with the assignment",
