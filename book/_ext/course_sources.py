@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pybtex.database import parse_file
+from pybtex.plugin import find_plugin, register_plugin
 from pybtex.richtext import Text
 from sphinx.environment import BuildEnvironment
+
+PLUGINS = (  # which pybtex would seek in all installed packages, for each citation again
+    *(("pybtex.backends", name) for name in ("plaintext", "docutils")),
+    *(("pybtex.style.names", name) for name in ("plain", "last")),
+    *(("pybtex.style.formatting", "alpha"), ("pybtex.style.labels", "alpha"), ("pybtex.style.sorting", "author_year_title")),
+)
 
 
 class Source(NamedTuple):
@@ -23,6 +30,12 @@ class Source(NamedTuple):
     def short(self) -> str:
         """Such as "Kingma and Welling 2014"."""
         return f"{self.who} {self.year}".strip()
+
+
+def find_plugins() -> None:
+    """Find the parts of pybtex that the book uses, once."""
+    for group, name in PLUGINS:
+        register_plugin(group, name, find_plugin(group, name), force=True)
 
 
 def sources_of(env: BuildEnvironment) -> dict[str, Source]:
