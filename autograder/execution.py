@@ -34,6 +34,10 @@ class WarmKernels:
         self._pool.shutdown(cancel_futures=True)
         self._server.close()
 
+    def release(self) -> None:
+        """All notebooks are done: let the process that they were forked from end meanwhile."""
+        self._server.release()
+
     def submit(self, notebook: NotebookNode, folder: Path, timeout: int) -> Future[float]:
         """Execute `notebook` in place, working in `folder`; the future gives its processor time (s), or raises what nbclient does."""
         return self._pool.submit(self._execute, notebook, folder, timeout)

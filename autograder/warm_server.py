@@ -42,8 +42,16 @@ class WarmServer:
                     raise RuntimeError("the process that chapters are forked from did not start; its message is above")
                 self._ready = True
 
+    def release(self) -> None:
+        """No kernel is wanted any more: end soon."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def close(self) -> None:
-        self._process.communicate()
+        """End, and take the folder away."""
+        self.release()
+        with self._process:  # which waits for its end
+            pass
         self.folder.cleanup()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 from PIL import Image
 from side_by_side import side_by_side
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.builders.html._assets import _JavaScript
 from sphinx.config import Config
 
@@ -47,7 +49,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", serve_assets)
     app.connect("html-page-context", lay_out_images)
     app.connect("html-page-context", choose_scripts, priority=900)  # when all extensions have named theirs
-    app.connect("build-finished", shrink_pictures)
+    app.connect("write-started", shrink_pictures)
     app.connect("build-finished", refresh_static)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -127,18 +129,24 @@ def _name(script: Any) -> str:
     return str(script.filename or "").removeprefix("_static/")
 
 
-def shrink_pictures(app: Sphinx, exception: Exception | None) -> None:
-    """Store Matplotlib's pictures with 256 colours, which halves them without a visible difference."""
-    if exception is None and app.builder.format == "html":
-        side_by_side(_shrink, sorted((Path(app.outdir) / "_images").glob("*.png")))
+def shrink_pictures(app: Sphinx, builder: Builder) -> None:
+    """Store Matplotlib's pictures with 256 colours, which halves them without a visible difference: once, before Sphinx copies them."""
+    made = Path(app.outdir).parent / "jupyter_execute"  # where MyST-NB puts what cells have drawn
+    sources = [path for name in app.env.images if (path := Path(app.srcdir, name)).suffix == ".png" and path.is_relative_to(made)]
+    side_by_side(_shrink, sorted(path for path in sources if not _has_few_colours(path)))
+
+
+def _has_few_colours(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return bool(picture.mode == "P")
 
 
 def _shrink(path: Path) -> None:
     with Image.open(path) as picture:
-        if picture.mode == "P":
-            return
         small = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    before = path.stat()
     small.save(path, optimize=True)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # Sphinx reads a chapter again if its pictures are newer
 
 
 def refresh_static(app: Sphinx, exception: Exception | None) -> None:

@@ -79,8 +79,8 @@ class Execution:
         bundle = CacheBundleIn(chapter.notebook, record.uri, data={"execution_seconds": seconds})
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
         note_executed(Path(app.env.mystnb_config.execution_cache_path), chapter.path.read_text())
-        if not self.chapters:
-            self.stop(app, None)  # the cores are wanted for what comes next
+        if not self.chapters and self.kernels is not None:
+            self.kernels.release()
 
     def stop(self, app: Sphinx, exception: Exception | None) -> None:
         if self.kernels is not None:

@@ -21,7 +21,7 @@ PICTURE = re.compile(r"\b_images/([^\s\"')&<>#?]+)")
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", put_in_order, priority=100)  # before citations get their labels
-    app.connect("env-updated", outdated, priority=900)
+    app.connect("env-get-updated", outdated, priority=900)  # when pages have their numbers
     app.connect("build-finished", remove_leftovers, priority=100)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -56,11 +56,13 @@ def _shared(env: BuildEnvironment) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """The same text for the same content, whatever the order of a mapping."""
+    """The same for the same content, whatever the order of a mapping or a set."""
     if isinstance(value, nodes.Node):
         return value.pformat()
     if isinstance(value, Mapping):
         return sorted((str(key), _plain(item)) for key, item in value.items())
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return str(value)

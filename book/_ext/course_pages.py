@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from course_generated import add_card
 from course_plan import Page, Plan, Topic, chapters, plan_of
-from course_sources import sources_of
+from course_sources import find_plugins, sources_of
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.domains.std import StandardDomain
@@ -32,6 +32,7 @@ COMPANIONS = (
 def setup(app: Sphinx) -> dict[str, Any]:
     for name in COMPANIONS:
         app.setup_extension(name)
+    find_plugins()
     app.connect("env-updated", register_labels)
     app.connect("doctree-resolved", decorate)
     app.connect("doctree-resolved", drop_repeated_ids)

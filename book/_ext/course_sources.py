@@ -10,11 +10,17 @@ from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from pybtex.database import parse_file
-from pybtex.plugin import register_plugin
+from pybtex.plugin import find_plugin, register_plugin
 from pybtex.richtext import Text
 from pybtex.style.formatting.alpha import Style as AlphaStyle
 from pybtex.style.labels import BaseLabelStyle
 from sphinx.environment import BuildEnvironment
+
+PLUGINS = (  # which pybtex would seek in all installed packages, for each citation again
+    *(("pybtex.backends", name) for name in ("plaintext", "docutils")),
+    *(("pybtex.style.names", name) for name in ("plain", "last")),
+    *(("pybtex.style.formatting", "alpha"), ("pybtex.style.labels", "alpha"), ("pybtex.style.sorting", "author_year_title")),
+)
 
 
 class Source(NamedTuple):
@@ -49,6 +55,12 @@ class Style(AlphaStyle):
 
 
 register_plugin("pybtex.style.formatting", "course", Style)
+
+
+def find_plugins() -> None:
+    """Find the parts of pybtex that the book uses, once."""
+    for group, name in PLUGINS:
+        register_plugin(group, name, find_plugin(group, name), force=True)
 
 
 def sources_of(env: BuildEnvironment) -> dict[str, Source]:

@@ -81,8 +81,9 @@ class Indexing:
             path = Path(self.pages.name, section.url)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(section.markup)
-        shutil.rmtree(Path(app.outdir) / FOLDER, ignore_errors=True)
-        command = [str(get_executable()), "--site", self.pages.name, "--glob", "**/*", "--output-path", str(Path(app.outdir) / FOLDER)]
+        index = Path(app.outdir) / FOLDER
+        shutil.rmtree(index, ignore_errors=True)
+        command = [str(get_executable()), "--site", self.pages.name, "--glob", "**/*.html*", "--output-path", str(index)]
         command += ["--include-characters", "_", "--force-language", "en"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

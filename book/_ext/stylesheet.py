@@ -56,11 +56,10 @@ def write_stylesheet(app: Sphinx, exception: Exception | None) -> None:
         for path in static.glob(f"scripts/{name}*"):
             path.unlink()
     pages = [path.read_text() for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
-    mathematics = (KATEX / "katex.min.css").read_text()
     scripts = [path.read_text() for path in sorted(static.rglob("*.js")) if path.parent.name != "review"]  # that is text from the pages
-    style = Style("\n".join(sources), vocabulary(pages, scripts))
-    formulas = Style(mathematics, vocabulary(pages, []), "".join(sorted(set().union(*map(set, pages)))))
-    _write_once(static / "site.css", style, formulas)
+    on_pages, characters = vocabulary(pages, []), "".join(sorted(set().union(*map(set, pages))))
+    style = Style("\n".join(sources), on_pages | vocabulary([], scripts))
+    _write_once(static / "site.css", style, Style((KATEX / "katex.min.css").read_text(), on_pages, characters))
 
 
 class Style:
