@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -195,13 +196,21 @@ def test_wide_code_scrolls_by_keyboard(site: Path, page: Page) -> None:
     page.wait_for_function("one => one.scrollLeft > 0", arg=code.nth(wide).element_handle())
 
 
-@pytest.mark.parametrize(("words", "title"), [("pinsk", "Pinsker’s inequality"), ("torch.no_grad", "KL divergence"), ("GAE two", "GAE")])
-def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, browser: Browser, words: str, title: str) -> None:
+@contextmanager
+def served(site: Path, browser: Browser, path: str) -> Iterator[Page]:
+    """A page of the site as a server gives it, in a fresh profile."""
     with serving(site) as address:
         context = browser.new_context()
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        page.goto(address + chapter_page(site, STEMS[0]).relative_to(site).as_posix())
+        page.goto(address + path)
+        yield page
+        context.close()
+
+
+@pytest.mark.parametrize(("words", "title"), [("pinsk", "Pinsker’s inequality"), ("torch.no_grad", "KL divergence"), ("GAE two", "GAE")])
+def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, browser: Browser, words: str, title: str) -> None:
+    with served(site, browser, chapter_page(site, STEMS[0]).relative_to(site).as_posix()) as page:
         page.keyboard.press("/")
         page.keyboard.type(words)
         expect(page.locator(".search-results")).to_have_attribute("data-words", words.replace(".", " ").lower())
@@ -212,7 +221,6 @@ def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, brows
         target = str(results.first.get_attribute("href"))
         page.keyboard.press("Enter")
         page.wait_for_url("**" + target)
-        context.close()
 
 
 @pytest.mark.parametrize(
@@ -227,11 +235,7 @@ def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, brows
 def test_search_puts_titles_of_chapters_first_and_leaves_out_what_does_not_hold_the_words(
     site: Path, browser: Browser, words: str, found: str | None
 ) -> None:
-    with serving(site) as address:
-        context = browser.new_context()
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.goto(address + chapter_page(site, STEMS[0]).relative_to(site).as_posix())
+    with served(site, browser, chapter_page(site, STEMS[0]).relative_to(site).as_posix()) as page:
         page.keyboard.press("/")
         page.keyboard.type(words)
         if found is None:
@@ -239,21 +243,15 @@ def test_search_puts_titles_of_chapters_first_and_leaves_out_what_does_not_hold_
         else:
             expect(page.locator(".search-results")).to_have_attribute("data-words", words.lower().replace("'s", ""))
             assert page.locator(".search-title").first.inner_text().startswith(found)
-        context.close()
 
 
 def test_search_shows_the_rest_on_request(site: Path, browser: Browser) -> None:
-    with serving(site) as address:
-        context = browser.new_context()
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.goto(f"{address}search.html?q=entropy")
+    with served(site, browser, "search.html?q=entropy") as page:
         results = page.locator("#search-dialog .search-results a")
         expect(results).to_have_count(12)
         page.get_by_role("button", name="Show more").click()
         expect(results).to_have_count(24)
         expect(results.nth(12)).to_be_focused()
-        context.close()
 
 
 def test_search_in_a_folder_leads_to_the_search_page(site: Path, page: Page) -> None:
