@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -25,7 +24,7 @@ class WarmKernels:
         """`modules` are imported once, beforehand; `jobs` notebooks run at a time (one more than there are cores if not given)."""
         self._server = warm_server.take(modules)
         # One more than there are cores: a kernel waits now and then, and the last chapter is seldom alone.
-        self._pool = ThreadPoolExecutor(jobs or (os.cpu_count() or 1) + 1)
+        self._pool = ThreadPoolExecutor(jobs or warm_server.cores() + 1)
 
     def __enter__(self) -> WarmKernels:
         return self

@@ -20,10 +20,15 @@ def possible() -> bool:
     return sys.platform == "linux" and os.environ.get(VARIABLE) != "plain"
 
 
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 class WarmServer:
     """Imports modules in a process of its own; kernels can be had at `address` once it is ready."""
 
-    def __init__(self, modules: Iterable[str]) -> None:
+    def __init__(self, modules: list[str]) -> None:
         self.modules = set(modules)
         self.folder = tempfile.TemporaryDirectory(prefix="kernels-")
         self.address = str(Path(self.folder.name) / "warm")
@@ -55,9 +60,9 @@ class WarmServer:
         self.folder.cleanup()
 
 
-def start(modules: Iterable[str]) -> None:
+def start(modules: list[str]) -> None:
     """Start a server that whoever wants these modules will take over."""
-    _started.append(WarmServer(list(modules)))
+    _started.append(WarmServer(modules))
 
 
 def take(modules: Iterable[str]) -> WarmServer:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from autograder.bench_book import EDIT, copied
-from autograder.book import build_book
+from autograder.book import build_book, preview
 from autograder.course import Course, CourseError
 from autograder.executed import modules_to_warm, note_executed
 from autograder.tests import book_case
@@ -78,11 +78,20 @@ def test_other_pages_follow_what_a_chapter_says(tree: Course) -> None:
     assert "Renamed entropy" in (tree.site / "book/deep_learning/attention.html").read_text()
 
 
+def test_a_preview_is_one_chapter_with_its_sources(tree: Course) -> None:
+    page = preview(tree, "attention")
+    assert re.search(r'bibtex-citation"[^>]*>[^\[]*\[<a [^>]*href="../start_here/references.html#', page.read_text())
+    assert not (page.parents[1] / "optimization").exists()
+
+
 def test_a_warning_is_not_lost_by_building_again(tree: Course) -> None:
-    edit(tree, ENTROPY, "\n## ", "\n{ref}`there-is-no-such-label`\n\n## ")
+    """Neither one from reading a page, nor one from writing it, whichever process writes it."""
+    edit(tree, ENTROPY, "\n## ", "\n{ref}`there-is-no-such-label` $\\nosuchcommand$\n\n## ")
     for _ in range(2):
-        with pytest.raises(CourseError, match="there-is-no-such-label"):
+        with pytest.raises(CourseError) as failed:
             build_book(tree)
+        assert "there-is-no-such-label" in str(failed.value)
+        assert "nosuchcommand" in str(failed.value)
 
 
 def test_only_chapters_with_new_code_are_warmed_up_for(tmp_path: Path) -> None:

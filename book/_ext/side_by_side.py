@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from autograder.warm_server import possible
+from autograder.warm_server import cores, possible
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,7 +23,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def processes() -> int:
     """How many may work at once."""
-    return (os.cpu_count() or 1) if possible() else 1
+    return cores() if possible() else 1
 
 
 def write_in_parallel(app: Sphinx, env: BuildEnvironment) -> None:
