@@ -23,6 +23,7 @@ from nbgrader.api import Gradebook
 from autograder.attacks import SECRETS, VICTIM, Attack
 from autograder.attacks.trial import lay_down, victim
 from autograder.course import Course, CourseError
+from autograder.engine.sandbox import ROOT
 from autograder.gradebook import DATABASE, save_assignment
 from autograder.release import release
 
@@ -102,6 +103,7 @@ def _walls(scratch: Path) -> list[str]:
     limits = [f"--{name}={value}" for name, value in LIMITS.items()]
     walls = ["bwrap", "--unshare-all", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--new-session", "--die-with-parent"]
     walls += ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]
+    walls += [part for path in (str(ROOT), sys.prefix) for part in ("--ro-bind", path, path)]  # they may be in /tmp themselves
     return ["prlimit", *limits, *walls, "--bind", str(scratch), str(scratch), "--chdir", str(scratch)]
 
 
