@@ -21,10 +21,10 @@ def grade_verb(course: Course, stems: tuple[str, ...], student: str | None, agai
     Only new or changed submissions are graded. It can be stopped at any moment and run again. It grades in this process, on every
     core, unless told to use a Dask cluster.
     """
-    from autograder.report import rows
-    from autograder.show import show_rows
-
     chosen = course.select(stems)
     done, total = grade_all(course, chosen, where.driver, student=student, again=again, seed=seed)
+    from autograder.report import rows  # here, as it takes as long to load as it takes to start what grades
+    from autograder.show import show_rows
+
     show_rows(console, [row for row in rows(course, chosen) if student in (None, row.student)])
     console.print(f"{done} graded, {total - done} unchanged.")

@@ -51,6 +51,17 @@ def differentiable(table: list[Any]) -> list[torch.Tensor]:
     return [item for item in table if isinstance(item, torch.Tensor) and item.requires_grad]
 
 
+def _seed(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    """The scalar whose gradient in each output is the gradient given with it.
+
+    `backward` would take the gradients themselves, but then it imports SymPy, for a quarter of a second, to compare their shapes.
+    """
+    for output, gradient in pairs:
+        if output.shape != gradient.shape:
+            raise ValueError(f"a gradient of shape {tuple(gradient.shape)} for an output of shape {tuple(output.shape)}")
+    return torch.as_tensor(sum((output * gradient.conj()).sum().real for output, gradient in pairs))
+
+
 def local_vjp(outputs: list[torch.Tensor], inputs: list[torch.Tensor], gradients: list[Any]) -> list[Any]:
     """Run `backward` where the graph is. The inputs' own `.grad` is left as it was; parameters of modules accumulate."""
     pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if g is not None]
@@ -60,7 +71,7 @@ def local_vjp(outputs: list[torch.Tensor], inputs: list[torch.Tensor], gradients
     for item in inputs:
         item.grad = None
     try:
-        torch.autograd.backward([o for o, _ in pairs], [g for _, g in pairs], retain_graph=True)
+        _seed(pairs).backward(retain_graph=True)
         return [None if item.grad is None else item.grad.detach().clone() for item in inputs]
     finally:
         for item, grad in zip(inputs, kept, strict=True):

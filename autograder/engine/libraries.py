@@ -2,7 +2,8 @@
 
 Every mapped library makes each fork dearer (a third more, with SciPy, scikit-learn and Matplotlib all there), and not having one
 that is used costs half a second in the fork. So there is a zygote with what all use, and, forked from it when they are first needed,
-one for each set of further modules that an assignment uses. One of them hides: torch's optimizers load its compiler when they are made.
+one for each set of further modules that an assignment uses. Some hide: torch's optimizers load its
+compiler when they are made, and `backward` loads SymPy when it is given gradients.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ ALWAYS = [
 ]
 HEAVY = frozenset({"scipy", "sklearn", "matplotlib"})
 OPTIMIZERS = "torch._dynamo"  # what `torch.optim` needs, as its name alone says in no import
+GRADIENTS = "torch.fx.experimental.symbolic_shapes"  # what `backward` needs when it is given gradients
+HIDDEN = {OPTIMIZERS, GRADIENTS}
 ALL_HEAVY = frozenset(
     {
         *("scipy.special", "scipy.stats", "scipy.optimize"),
         *("sklearn.datasets", "sklearn.linear_model", "sklearn.metrics"),
         "matplotlib.pyplot",
-        OPTIMIZERS,
+        *HIDDEN,
     }
 )
 MENTIONED = re.compile(rf"\b(?:{'|'.join(sorted(HEAVY))}|optim)\b")
@@ -42,7 +45,9 @@ def imported(sources: Iterable[str]) -> frozenset[str]:
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module)
-    return frozenset(name for name in names if name == OPTIMIZERS or name.partition(".")[0] in HEAVY | {"book"})
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward" and node.args:
+                names.add(GRADIENTS)
+    return frozenset(name for name in names if name in HIDDEN or name.partition(".")[0] in HEAVY | {"book"})
 
 
 def wanted(by_master: frozenset[str], submitted: Iterable[str]) -> frozenset[str]:
