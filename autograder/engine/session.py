@@ -121,8 +121,9 @@ class Session:
 
     def renew(self) -> bool:
         """A learner's process in which nothing has run yet, or False when no time is left."""
-        self._bury("")
-        self.done = []
+        if self.learner is not None:
+            self.host.end(self.learner, wait=False)
+        self.learner, self.done = None, []
         return self._restart()
 
     def _bury(self, reason: str) -> str:
