@@ -63,8 +63,6 @@ def grade_class(
     """
     submissions = [s for s in find_submissions(course, stems) if student in (None, s.student)]
     assignments = {stem: read_master(course.master(stem)) for stem in {s.stem for s in submissions}}
-    for assignment in assignments.values():
-        save_assignment(course, assignment)
     with open_gradebook(course) as gradebook:
         waiting = []
         saved = saved_scores(gradebook, list(assignments))
@@ -92,6 +90,7 @@ class _Run:
         self.course, self.gradebook, self.assignments, self.seed = course, gradebook, assignments, seed
         self.contents: dict[int, bytes] = {}  # of the submissions on their way
         self.finished: list[tuple[Submission, bytes, Grade]] = []
+        self.untold = list(assignments.values())  # of which the gradebook has not been told
         self.kept = time.monotonic()
 
     def grade(self, driver: Driver, waiting: list[Submission], progress: Callable[[int, int], None]) -> Iterator[Graded]:
@@ -117,6 +116,8 @@ class _Run:
 
     def _keep(self) -> list[Graded]:
         """Notebooks to the disk, then scores to the gradebook, then the marks that they are whole."""
+        while self.untold:  # not before, as that would keep what grades waiting
+            save_assignment(self.course, self.untold.pop())
         batch, self.finished, entries, marks = self.finished, [], [], []
         for submission, content, grade in batch:
             assignment = self.assignments[submission.stem]

@@ -59,7 +59,8 @@ def _seed(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     for output, gradient in pairs:
         if output.shape != gradient.shape:
             raise ValueError(f"a gradient of shape {tuple(gradient.shape)} for an output of shape {tuple(output.shape)}")
-    return torch.as_tensor(sum((output * gradient.conj()).sum().real for output, gradient in pairs))
+    with torch.enable_grad():
+        return torch.as_tensor(sum((output * gradient.conj()).sum().real for output, gradient in pairs))
 
 
 def local_vjp(outputs: list[torch.Tensor], inputs: list[torch.Tensor], gradients: list[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -38,7 +38,11 @@ class Control:
     """A line to a zygote: one order at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.channel, self.lock = Channel(sock), threading.Lock()
+        self.channel, self.lock, self.closed = Channel(sock), threading.Lock(), False
+
+    def close(self) -> None:
+        self.closed = True
+        self.channel.close()
 
     def ask(self, order: dict[str, Any], pass_on: socket.socket | None = None) -> dict[str, Any]:
         self.channel.send(PLAIN.dumps(order))
@@ -83,7 +87,7 @@ class ZygoteHost:
         self.lock, self.branching = threading.Lock(), threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.control: Control | None = None
-        self.branches: dict[frozenset[str], Control] = {}  # zygotes with more libraries, forked from the first
+        self.branches: dict[frozenset[str], Future[Control]] = {}  # by libraries: the first zygote, and those branched off
         self.idle: list[tuple[tuple[str, frozenset[str], Limits], Child]] = []  # tests' processes, the one used last at the end
         self.lost = False
         self.waiting = False
@@ -106,7 +110,8 @@ class ZygoteHost:
         ).result()
         theirs.close()
         self.control = Control(ours)
-        self.branches, self.idle = {frozenset(): self.control}, []
+        self.branches, self.idle = {frozenset(): Future()}, []
+        self.branches[frozenset()].set_result(self.control)
         self.waiting = True
 
     def ready(self) -> None:
@@ -173,26 +178,32 @@ class ZygoteHost:
     def end(self, child: Child, wait: bool = True) -> dict[str, Any]:
         """Kill a fork and everything it started; if `wait`, say why it had ended."""
         child.channel.close()
-        if child.zygote not in list(self.branches.values()):
+        if child.zygote.closed:
             raise InfrastructureError("the zygote died, and its forks with it")
         return self._ask(child.zygote, {"op": "end", "pid": child.pid, "wait": wait})
 
     def _zygote(self, libraries: frozenset[str]) -> Control:
-        """The zygote that has these libraries, branched off if there is none yet; whoever needs another need not wait for that."""
-        branches = self.branches
-        if not branches:
-            raise InfrastructureError("the engine is not started")
-        if libraries not in branches:
-            with self.branching:
-                if libraries not in branches:
-                    branches[libraries] = self._branch(branches, libraries)
-        return branches[libraries]
+        """The zygote that has these libraries, branched off if there is none yet; only who needs the same one waits for that."""
+        with self.branching:
+            if not self.branches:
+                raise InfrastructureError("the engine is not started")
+            if found := self.branches.get(libraries):
+                nearest = None
+            else:
+                nearest = max((known for known in self.branches if known < libraries), key=len)
+                origin, found = self.branches[nearest], Future()
+                self.branches[libraries] = found
+        if nearest is not None:
+            try:
+                found.set_result(self._branch(origin.result(), libraries, nearest))
+            except BaseException as error:
+                found.set_exception(error)
+        return found.result()
 
-    def _branch(self, branches: dict[frozenset[str], Control], libraries: frozenset[str]) -> Control:
-        """A new zygote with these libraries, from the one that lacks the fewest of them."""
-        nearest = max((known for known in branches if known < libraries), key=len)
+    def _branch(self, origin: Control, libraries: frozenset[str], nearest: frozenset[str]) -> Control:
+        """A new zygote with these libraries, from one that has the nearest to them."""
         ours, theirs = socket.socketpair()
-        self._ask(branches[nearest], {"op": "branch", "modules": sorted(libraries - nearest)}, theirs)
+        self._ask(origin, {"op": "branch", "modules": sorted(libraries - nearest)}, theirs)
         theirs.close()
         ours.settimeout(START_SECONDS)
         branch = Control(ours)
@@ -221,11 +232,14 @@ class ZygoteHost:
             self.process.kill()
 
     def stop(self) -> None:
-        for zygote in self.branches.values():
-            zygote.channel.close()
+        with self.branching:
+            branches, self.branches = self.branches, {}
+        for branch in branches.values():
+            if branch.done() and not branch.exception():
+                branch.result().close()
         for _, child in self.idle:
             child.channel.close()
-        self.branches, self.idle = {}, []
+        self.idle = []
         if self.process is not None:
             try:
                 self.process.wait(0.0 if self.waiting else 2.0)  # one that is still importing does not notice
