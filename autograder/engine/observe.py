@@ -20,7 +20,7 @@ from autograder.engine.diagnosis import CUT, Summary
 KEPT = 64  # numbers of an array, spread evenly over it
 ITEMS = 8  # of a sequence or a dict
 DEPTH = 4
-SECONDS, CALLS = 0.25, 16  # a learner's test that has failed goes on for so long: what was seen until then tells enough
+SECONDS, CALLS = 0.25, 8  # a learner's test that has failed goes on for so long: what was seen until then tells enough
 LONG, MOST = 1.0, 400  # and that of a known mistake, which is watched once
 LEAVES = 200_000  # of all summaries together: a result can be built to make them huge
 
