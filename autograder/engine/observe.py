@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from autograder.engine.diagnosis import CUT, Summary
+from autograder.engine.remote import Remote
 
 KEPT = 64  # numbers of an array, spread evenly over it
 ITEMS = 8  # of a sequence or a dict
@@ -32,15 +33,28 @@ class Enough(BaseException):
 class Observer:
     """Collects sketches of what was asked, what came back, and what the arguments hold afterwards."""
 
-    def __init__(self, seconds: float = SECONDS, calls: int = CALLS) -> None:
-        self.seconds, self.left = seconds, calls
+    def __init__(self, known: bool = False) -> None:
+        """`known` mistakes are watched for longer."""
+        self.known = known
+        self.seconds, self.left = (LONG, MOST) if known else (SECONDS, CALLS)
         self.seen: list[tuple[str, Any, Any]] = []
+        self.met: set[str] = set()  # functions that the test has called
         self.deadline: float | None = None
         self.cut, self.leaves = False, 0
 
     def failed(self) -> None:
         """The test has failed: it goes on for the sake of what can be seen, and not for long."""
         self.deadline = self.deadline or time.monotonic() + self.seconds
+
+    def asks(self, target: Any) -> None:
+        """A failed test ends where it turns to something new: that may take long, and says little of what has failed."""
+        if isinstance(target, Remote):
+            target = object.__getattribute__(target, "_target")
+        if isinstance(target, str):
+            if self.deadline is not None and not self.known and target not in self.met:
+                self.cut = True
+                raise Enough
+            self.met.add(target)
 
     def returned(self, asked: str, value: Any, arguments: tuple[Any, ...]) -> None:
         self._add(asked, lambda: sketch(value), arguments)

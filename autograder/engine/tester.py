@@ -22,7 +22,7 @@ from autograder.engine.cells import Capture, Shell, defined
 from autograder.engine.codec import CodecError
 from autograder.engine.codec_plain import PLAIN
 from autograder.engine.ends import LearnerGone
-from autograder.engine.observe import LONG, MOST, Observer
+from autograder.engine.observe import Observer
 from autograder.engine.remote import Remote, RemoteMethod
 from autograder.engine.rpc import Peer
 from autograder.engine.seeds import reseed
@@ -46,6 +46,7 @@ class TestPeer(Peer):
         if self.observer is None:
             return self._request(op, target, name, args, kwargs)
         asked, arguments = f"{op} {name}", (*args, *kwargs.values())
+        self.observer.asks(target)
         try:
             value = self._request(op, target, name, args, kwargs)
         except Exception as error:
@@ -153,7 +154,7 @@ class TestSession:
         the solution does on the other inputs says which mistake it is.
         """
         self.filename, self.hidden, self.secret, self.verdict = f"<{order['id']}>", order["hidden"], False, None
-        self.observer = (Observer(LONG, MOST) if order["observe"] == "always" else Observer()) if order["observe"] else None
+        self.observer = Observer(known=order["observe"] == "always") if order["observe"] else None
         error: BaseException | None = None
         reseed(self.seed)
         try:
