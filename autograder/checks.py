@@ -8,6 +8,8 @@ with a hint, which hidden tests may not have, shows what it got.
 from __future__ import annotations
 
 import os
+import re
+import sys
 import zlib
 from collections.abc import Callable
 from copy import deepcopy
@@ -18,6 +20,9 @@ import numpy as np
 SEED_VARIABLE = "AUTOGRADER_SEED"
 SHOWN = 6  # an array of at most so many numbers is shown by a check that has a hint
 
+
+CHECKING = re.compile(r"^ *check(?:_close|_raises|_unchanged)?\(", re.MULTILINE)
+HOLDS = "✓ All checks of this cell hold."
 
 _listener: Callable[[str, float], bool] | None = None  # see `measure`
 
@@ -190,3 +195,19 @@ def _short(array: np.ndarray) -> str:
 def _names(exception: type[BaseException] | tuple[type[BaseException], ...]) -> str:
     kinds = exception if isinstance(exception, tuple) else (exception,)
     return " or ".join(kind.__name__ for kind in kinds)
+
+
+def _answer_in_jupyter() -> None:
+    """Have a notebook say so when a cell's checks have all held: silence could also mean that nothing was run."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    if shell is not None:
+        shell.events.register("post_run_cell", _answer)
+
+
+def _answer(result: Any) -> None:
+    if result.success and CHECKING.search(result.info.raw_cell or ""):
+        print(HOLDS)
+
+
+_answer_in_jupyter()

@@ -30,13 +30,13 @@ class Course:
     root: Path
 
     @classmethod
-    def find(cls, start: Path | None = None) -> Course:
-        """The course that holds `start` (the working directory if not given)."""
+    def find(cls, start: Path | None = None, *, own: bool = False) -> Course:
+        """The course that holds `start` (the working directory if not given); if `own`, else the one that this code is part of."""
         here = (start or Path.cwd()).resolve()
-        for folder in [here, *here.parents]:
+        for folder in [here, *here.parents, *([Path(__file__).resolve().parents[1]] if own else [])]:
             if (folder / "_toc.yml").exists() and (folder / "solutions").is_dir():
                 return cls(folder)
-        raise CourseError(f"{here} is not inside a checkout of the course; cd into it and run the command again")
+        raise CourseError(f"{here} is not inside a checkout of the course; cd into your checkout, then run the command again")
 
     @cached_property
     def chapters(self) -> list[Chapter]:

@@ -49,13 +49,16 @@ def main() -> None:
     """
 
 
-def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Register a function as a verb; it gets the course as its first argument."""
+def verb(name: str, *, anywhere: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
+    """Register a function as a verb; it gets the course as its first argument.
+
+    One that can be run `anywhere` takes the checkout that it is installed from when it is run outside of any.
+    """
 
     def register(function: Callable[..., Any]) -> click.Command:
         @wraps(function)
         def run(**options: Any) -> Any:
-            return function(Course.find(), **options)
+            return function(Course.find(own=anywhere), **options)
 
         return main.command(name, cls=Verb)(run)
 

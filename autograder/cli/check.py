@@ -11,7 +11,7 @@ from autograder.cli.app import console, verb, waiting
 from autograder.course import Course
 
 
-@verb("check")
+@verb("check", anywhere=True)
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option("--seed", default=0, show_default=True, help="Seed of the hidden tests' data.")
 def check_verb(course: Course, notebook: Path, seed: int) -> None:

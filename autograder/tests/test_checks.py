@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 import torch
 
-from autograder.checks import SEED_VARIABLE, CheckFailed, check, check_close, check_raises, check_unchanged, fresh_rng, measure, snapshot
+from autograder.checks import (
+    HOLDS,
+    SEED_VARIABLE,
+    CheckFailed,
+    check,
+    check_close,
+    check_raises,
+    check_unchanged,
+    fresh_rng,
+    measure,
+    snapshot,
+)
 
 
 def test_check_names_the_property_and_the_hint() -> None:
@@ -169,3 +182,11 @@ def test_a_listener_that_returns_false_changes_no_verdict() -> None:
             check_close(1.0, 2.0, "far")
     finally:
         measure(None)
+
+
+def test_a_notebook_says_that_all_checks_of_a_cell_have_held() -> None:
+    cells = ["from autograder.checks import check", "check(True, 'so it is')", "check(False, 'so it is not')", "'no check(s) here'"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    nbclient.NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
+    printed = ["".join(output.get("text", "") for output in cell.outputs) for cell in notebook.cells]
+    assert printed == ["", f"{HOLDS}\n", "", ""]

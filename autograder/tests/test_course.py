@@ -47,3 +47,4 @@ def test_the_checkout_is_found_from_below(course: Course, tmp_path: Path) -> Non
     assert Course.find(tmp_path / "solutions" / "a").root == tmp_path
     with pytest.raises(CourseError, match="not inside a checkout"):
         Course.find(Path("/"))
+    assert Course.find(Path("/"), own=True).root == Path(__file__).resolve().parents[2]
