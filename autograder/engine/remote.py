@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ OPERATORS |= {
     "len": len,
     "iter": iter,
     "next": next,
+    "rest": list,
     "bool": bool,
     "float": float,
     "int": int,
@@ -40,13 +41,19 @@ OPERATORS |= {
 }
 
 
+def _retold(items: list[Any], failure: Exception | None) -> Iterator[Any]:
+    yield from items
+    if failure is not None:
+        raise failure
+
+
 class Remote:
     """A function, class, object or iterator of the other process.
 
     Calls, methods and operators cross. Attributes cross only where the peer allows it; all else about the object is unknown here.
     """
 
-    __slots__ = ("__weakref__", "_class_names", "_is_class", "_is_iterator", "_peer", "_target")
+    __slots__ = ("__weakref__", "_ahead", "_class_names", "_is_class", "_is_iterator", "_peer", "_target")
 
     def __init__(
         self, peer: Peer, target: int | str, names: tuple[str, ...] = (), is_class: bool = False, is_iterator: bool = False
@@ -55,6 +62,7 @@ class Remote:
             ("_peer", "_target", "_class_names", "_is_class", "_is_iterator"), (peer, target, names, is_class, is_iterator), strict=True
         ):
             object.__setattr__(self, slot, item)
+        object.__setattr__(self, "_ahead", None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._peer.request("call", self, None, args, kwargs)
@@ -71,7 +79,22 @@ class Remote:
         return self if self._is_iterator else self._peer.request("op", self, "iter", (), {})
 
     def __next__(self) -> Any:
-        return self._peer.request("op", self, "next", (), {})
+        return self._peer.request("op", self, "next", (), {}) if self._ahead is None else next(self._ahead)
+
+    def _is_generator(self) -> bool:
+        return self._is_iterator and self._class_names[:1] == ("generator",)
+
+    def __length_hint__(self) -> int:
+        """`list` and `tuple` ask how much there is before they take it all: so all that a generator still has is fetched at once."""
+        if self._ahead is not None or not self._is_generator():
+            return 0
+        items, failure = [], None
+        try:
+            items = list(self._peer.request("op", self, "rest", (), {}))
+        except Exception as error:  # for whoever takes the next item: what asks for a length takes some errors for an answer
+            failure = error
+        object.__setattr__(self, "_ahead", _retold(items, failure))
+        return len(items)
 
     def __exit__(self, *exception: Any) -> bool:
         return bool(self._peer.request("op", self, "exit", (), {}))
@@ -93,6 +116,8 @@ def _operator(name: str) -> Callable[..., Any]:
             same = self._peer is args[0]._peer and self._target == args[0]._target
             if same:
                 return name == "eq"
+        if name == "len" and self._is_generator():
+            raise TypeError("object of type 'generator' has no len()")
         self._peer.operator(self, name)
         return self._peer.request("op", self, name, args, {})
 
@@ -100,7 +125,7 @@ def _operator(name: str) -> Callable[..., Any]:
 
 
 for _name in OPERATORS:
-    if _name not in ("iter", "next", "exit", "str"):
+    if _name not in ("iter", "next", "rest", "exit", "str"):
         setattr(Remote, f"__{_name.rstrip('_')}__", _operator(_name))
 
 

@@ -154,6 +154,34 @@ def test_functions_and_generators_come_back_as_stand_ins() -> None:
     """)  # fmt: skip
 
 
+def test_all_that_a_generator_still_has_is_fetched_at_once() -> None:
+    answer = """
+        calls = []
+        def count(end, fail=False):
+            for i in range(end):
+                calls.append(i)
+                yield np.full(2, i)
+            if fail:
+                raise TypeError("no more")
+        def reused(end):
+            kept = np.zeros(1)
+            for i in range(end):
+                kept[0] = i
+                yield kept
+        def asked():
+            return len(calls)
+    """
+    passes(answer, """
+        check([x[0] for x in list(count(3))] == [0, 1, 2] and len(tuple(count(0))) == 0, "all of it")
+        numbers = count(4)
+        check(next(numbers)[0] == 0 and asked() == 4, "one at a time where one is asked for")
+        check([x[1] for x in list(numbers)] == [1, 2, 3] and list(numbers) == [], "the rest, once")
+        check_raises(TypeError, "what it raises is raised", list, count(2, True))
+        check_raises(TypeError, "a generator has no length", len, count(2))
+        check([x[0] for x in reused(2)] == [0, 1] and [x[0] for x in list(reused(2))] == [1, 1], "as in a notebook")
+    """)  # fmt: skip
+
+
 def test_classes_operators_and_declared_attributes() -> None:
     answer = """
         class Value:
