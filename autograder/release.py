@@ -28,8 +28,8 @@ STEPS: list[type[Preprocessor]] = [
 ]
 BUILT_FROM = "built_from"
 WHERE_IT_RUNS = (
-    "*The notebook imports the course's own code. Where you have that, it runs as it is; where you don't: "
-    "`git clone {repository}`, run `make` in that folder, and work on it there.*"
+    "*The notebook imports the course's own code. Where you have that, it runs as it is; where you don't, "
+    "get [the course]({repository}) with `git clone`, run `make` in its folder, and work on the notebook there.*"
 )
 
 

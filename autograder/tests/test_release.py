@@ -61,7 +61,7 @@ def test_the_first_cell_says_how_to_get_what_the_notebook_imports(stem: str) -> 
     repository = yaml.safe_load((CHECKOUT.root / "_config.yml").read_text())["repository"]["url"]
     first = nbformat.read(CHECKOUT.release(stem), as_version=4).cells[0].source
     assert first.startswith("# ")
-    assert f"`git clone {repository}`" in first
+    assert f"[the course]({repository})" in first
 
 
 def test_release_writes_only_what_changed(tiny_course: Course) -> None:
