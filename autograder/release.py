@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import (
@@ -26,15 +27,27 @@ STEPS: list[type[Preprocessor]] = [
     LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums, ClearHiddenTests, ComputeChecksums, CheckCellMetadata
 ]
 BUILT_FROM = "built_from"
+WHERE_IT_RUNS = (
+    "*The notebook imports the course's own code. Where you have that, it runs as it is; where you don't, "
+    "get [the course]({repository}) with `git clone`, run `make` in its folder, and work on the notebook there.*"
+)
 
 
 def released(assignment: Assignment) -> NotebookNode:
-    """The learner's notebook: answers replaced by stubs, hidden tests gone, nbgrader's checksums in place."""
+    """The learner's notebook: answers replaced by stubs, hidden tests gone, nbgrader's checksums in place, and where it runs."""
     notebook = built_master(assignment)
     resources = {"nbgrader": {"assignment": assignment.stem}}
     for step in STEPS:
         notebook, resources = step().preprocess(notebook, resources)
+    say_where_it_runs(notebook, assignment.path.parents[2] / "_config.yml")
     return notebook
+
+
+def say_where_it_runs(notebook: NotebookNode, config: Path) -> None:
+    """End the first cell with how to get what the notebook imports, as it may be all that somebody has downloaded."""
+    repository = yaml.safe_load(config.read_text()).get("repository", {}).get("url") if config.exists() else None
+    if repository and notebook.cells[0].cell_type == "markdown":
+        notebook.cells[0].source += "\n\n" + WHERE_IT_RUNS.format(repository=repository)
 
 
 def built_master(assignment: Assignment) -> NotebookNode:

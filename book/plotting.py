@@ -22,6 +22,7 @@ from book.display import building_book, content_id, json_script, number_text, ri
 STYLE = Path(__file__).with_name("course.mplstyle")
 MOST_FRAMES = 40
 FRAME_BYTES = 25_000
+LINE = 38  # characters below a slider on the narrowest phone
 
 
 def use_course_style() -> None:
@@ -162,7 +163,7 @@ def _page(
     sliders = "".join(_slider(name, labels[axis], axis, values, first[axis]) for axis, values in grid.items())
     below = f"<figcaption>{rich_text(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure class="explore" id="{name}">'
+        f'<figure class="explore" id="{name}" style="--ratio:{width / height:.4g}">'
         f'<img src="{default["src"]}" alt="{html.escape(default["alt"])}" width="{width}" height="{height}" '
         'loading="lazy" decoding="async">'
         f'<div class="explore-sliders">{sliders}</div>{below}{json_script("explore-frames", {"axes": axes, "frames": shown})}</figure>'
@@ -173,10 +174,20 @@ def _slider(figure: str, label: str, axis: str, values: Sequence[Any], first: An
     index, text = values.index(first), html.escape(number_text(first))
     name = f"{figure}-{axis}"
     return (
-        f'<div class="explore-slider"><label for="{name}">{rich_text(label)}</label>'
+        f'<div class="explore-slider"><label for="{name}">{rich_text(label)}</label>{_ticks(values)}'
         f'<input type="range" id="{name}" min="0" max="{len(values) - 1}" step="1" value="{index}" aria-valuetext="{text}">'
         f'<output for="{name}">{text}</output></div>'
     )
+
+
+def _ticks(values: Sequence[Any]) -> str:
+    """A tick for each stop of a slider, labelled as far as there is room; a screen reader hears the value itself."""
+    texts = [number_text(value) for value in values]
+    last = len(texts) - 1
+    step = next(step for step in range(1, last + 1) if step == last or (max(map(len, texts)) + 1) * last <= LINE * step)
+    labelled = {*range(0, last - step + 1, step), last}
+    ticks = "".join(f"<span><b>{html.escape(text)}</b></span>" if i in labelled else "<span></span>" for i, text in enumerate(texts))
+    return f'<div class="explore-ticks" aria-hidden="true">{ticks}</div>'
 
 
 def _data_uri(webp: bytes) -> str:

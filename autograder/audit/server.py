@@ -26,9 +26,13 @@ def sub_path(site: Path) -> str:
 
 
 @contextmanager
-def serving(site: Path) -> Iterator[str]:
-    """Serve `site` on this machine alone, at a free port, for the time of the block; yields its address."""
-    place = sub_path(site)
+def serving(site: Path, at: str = "") -> Iterator[str]:
+    """Serve `site` on this machine alone, at a free port, for the time of the block; yields its address.
+
+    Args:
+        at: the path on the host, such as `/fork/`; without it, that where the site will be.
+    """
+    place = at or sub_path(site)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, site=site.resolve(), sub_path=place))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,34 @@ def test_sliders_change_the_picture_by_keyboard(site: Path, page: Page, stem: st
     assert after[1] != before[1]
     assert figure.locator("output").first.inner_text() == after[1]
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_on_a_phone_on_its_side_picture_and_sliders_are_seen_together(site: Path, page: Page, stem: str) -> None:
+    page.set_viewport_size({"width": 844, "height": 390})
+    open_page(page, chapter_page(site, stem))
+    figure = page.locator("figure.explore").first
+    figure.scroll_into_view_if_needed()
+    boxes = figure.evaluate("one => [...one.querySelectorAll('img, input')].map((part) => part.getBoundingClientRect().toJSON())")
+    assert max(box["bottom"] for box in boxes) - min(box["top"] for box in boxes) < 390 - 64, "the header has 64 px"
+    assert boxes[0]["width"] > 300
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_each_tick_of_a_slider_stands_below_its_stop_and_labels_stay_apart(site: Path, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    for stem in STEMS:
+        open_page(page, chapter_page(site, stem))
+        for slider in page.locator("figure.explore .explore-slider").all():
+            stops = int(slider.locator("input").get_attribute("max") or 0) + 1
+            assert slider.locator(".explore-ticks > span").count() == stops
+            boxes = slider.locator(".explore-ticks b").evaluate_all("all => all.map((one) => one.getBoundingClientRect().toJSON())")
+            assert len(boxes) >= 2
+            assert all(before["right"] + 3 < after["left"] for before, after in pairwise(boxes)), stem
+            edges = slider.bounding_box()
+            assert edges is not None
+            assert boxes[0]["left"] >= edges["x"] - 1
+            assert boxes[-1]["right"] <= edges["x"] + edges["width"] + 1
 
 
 def test_a_quiz_explains_wrong_and_right_answers_by_keyboard(site: Path, page: Page) -> None:
@@ -138,6 +167,8 @@ def test_no_page_is_wider_than_its_window(site: Path, page: Page, width: int) ->
     page.set_viewport_size({"width": width, "height": 844})
     wide = []
     for path in pages(site):
+        if path.name == "404.html":  # which is for hosts only; see below
+            continue
         open_page(page, path)
         page.wait_for_timeout(300)
         over = page.evaluate("document.documentElement.scrollWidth")
@@ -264,15 +295,24 @@ def test_search_in_a_folder_leads_to_the_search_page(site: Path, page: Page) -> 
     expect(page.locator("#search-results li a").first).to_contain_text("KL divergence")
 
 
-def test_an_address_that_leads_nowhere_shows_the_way_back(site: Path, browser: Browser) -> None:
-    with serving(site) as address:
-        context = browser.new_context()
+@pytest.mark.parametrize("at", ["", "/", "/fork/"])
+@pytest.mark.parametrize("path", ["book/no/such/page.html", "exercises/nosuch"])
+def test_an_address_that_leads_nowhere_shows_the_way_back(site: Path, browser: Browser, at: str, path: str) -> None:
+    """Where the book is published, and at another root: a fork's, a mirror's."""
+    with serving(site, at) as address:
+        context = browser.new_context(viewport={"width": 390, "height": 844})
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        response = page.goto(address + "book/no/such/page.html")
+        missed: list[str] = []
+        page.on("response", lambda response: missed.append(response.url) if response.status == 404 else None)
+        response = page.goto(address + path)
         assert response is not None
         assert response.status == 404
+        page.wait_for_load_state("load")
         assert page.evaluate("getComputedStyle(document.body).getPropertyValue('--pst-color-primary')"), "the style is there"
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        if not at:
+            assert missed == [address + path], "nothing is sought in the wrong folder first"
         page.get_by_role("link", name="Start at the first page").click()
         expect(page.locator("h1").first).to_contain_text("ML Researcher Foundations")
         context.close()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import re
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import mathematics
 import pytest
 from docutils import nodes
 from fontTools.ttLib import TTFont
+from formula_text import formula_text
 from math_fonts import embed_fonts
 from mathematics import KATEX, MathematicsError, aligned, keep_punctuation, typeset, typeset_markup
 from stylesheet import purge, vocabulary
@@ -55,6 +58,66 @@ def test_punctuation_stays_with_its_formula() -> None:
     paragraph = nodes.paragraph("", "", nodes.Text("so ("), nodes.math("", "k"), nodes.Text("th). Then"))
     keep_punctuation(SimpleNamespace(builder=SimpleNamespace(format="html")), paragraph, "")  # type: ignore[arg-type]
     assert [child.astext() for child in paragraph.children] == ["so ", "(kth).", " Then"]
+
+
+TEXTS = {
+    r"\frac{1}{\sqrt{d}}": "1/√d",
+    r"\frac{1}{2\sqrt d}": "1/(2√d)",
+    r"1/\sqrt{d}": "1/√d",
+    r"\tfrac43": "4/3",
+    r"-\tfrac12": "−1/2",
+    r"\frac{a+b}{c}": "(a+b)/c",
+    r"\frac{2a}{3}": "2a/3",
+    r"\frac{\frac12 a}{b}": "(1/2)a/b",
+    r"\frac{1}{(a+b)(c+d)}": "1/((a+b)(c+d))",
+    r"\frac{p(x)}{\mu(t+1)}": "p(x)/(μ(t+1))",
+    r"\frac{\partial f}{\partial x}": "∂f/∂x",
+    r"k_3=\tfrac12(\log r)^2": "k_3=(1/2)(log r)²",
+    r"\frac12\|x\|_2^2": "(1/2)∥x∥_2²",
+    r"\left(\frac{a}{b}\right)^2": "(a/b)²",
+    r"p(x)\log_2\frac{p(x)}{q}": "p(x) log_2(p(x)/q)",
+    r"\sqrt[3]{x+1}": "³√(x+1)",
+    r"\sqrt{2\pi e}\,\sigma": "√(2πe) σ",
+    r"n^2 d": "n²d",
+    r"x^{-1}": "x⁻¹",
+    r"2^n": "2^n",
+    r"e^{-x^2/2}": "e^(−x²/2)",
+    r"A^\top A": "A^⊤A",
+    r"x^{T}y": "x^T y",
+    r"s'_t": "s′_t",
+    r"a_{i,j}+d_k": "a_(i, j)+d_k",
+    r"\mathrm{acc}_{ij}": "acc_ij",
+    r"\mathbb{E}_{x\sim p}[f(x)]": "E_(x∼p)[f(x)]",
+    r"\sum_{i=1}^{n} x_i^2": "∑_(i=1)^n x_i²",
+    r"\max_a Q(s,a)": "max_a Q(s, a)",
+    r"\operatorname*{arg\,max}_\theta L": "arg max_θ L",
+    r"\exp(-x)": "exp(−x)",
+    r"0\log 0": "0 log 0",
+    r"\widehat{\operatorname{KL}}+\hat x+\bar\theta_t": "KL\u0302+x\u0302+θ\u0304_t",
+    r"\underbrace{x+y}_{\text{sum}}": "x+y (sum)",
+    r"\binom{n}{k}": "(n over k)",
+    r"\begin{aligned}a&=b,\\&=c\end{aligned}": "a =b; =c",
+    r"\mathrm{clip}\!\left(x\right)": "clip(x)",
+}
+
+
+@pytest.mark.parametrize(("tex", "text"), TEXTS.items())
+def test_a_formula_as_text_keeps_roots_fractions_powers_and_indices(tex: str, text: str) -> None:
+    assert formula_text(typeset(tex, display=True)) == text
+
+
+def test_a_formula_in_the_name_of_a_control_says_what_it_is() -> None:
+    """Names are made of plain text; everywhere else the MathML speaks, and a name would silence it."""
+    answer = rich_text(r"$1/(2\sqrt{d}) < 1$")
+    markup = typeset_markup(f"<label>A {answer}</label>")
+    assert '<math aria-label="1/(2√d)&lt;1"><semantics>' in markup
+    assert "aria-label" not in typeset_markup(rich_text("$1<2$"))
+
+
+def test_a_process_that_has_typeset_comes_to_its_end() -> None:
+    code = f"import sys; sys.path.insert(0, {str(KATEX.parent)!r}); from mathematics import typeset; typeset('x')"
+    for _ in range(6):
+        subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
 
 
 def test_a_forked_process_typesets_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,15 @@ def test_every_chapter_has_a_ledger_a_quiz_and_something_to_play_with(site: Path
         assert parsed(chapter_page(site, stem)).select(f"main .{kind}"), f"no {kind}"
 
 
+@pytest.mark.parametrize("stem", STEMS)
+def test_no_page_shows_the_code_of_a_quiz_and_the_notebook_keeps_it(site: Path, stem: str) -> None:
+    here = chapter_page(site, stem)
+    assert "feedback=" not in parsed(here).select_one("main").get_text()
+    assert parsed(here).select("main .cell .quiz")
+    assert parsed(here).select("main details.hide"), "the code of figures can be unfolded"
+    assert "feedback=" in (site / "_sources" / here.relative_to(site).with_suffix(".ipynb")).read_text()
+
+
 # Nothing hidden
 
 

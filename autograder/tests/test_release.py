@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from autograder.course import Course, CourseError
 from autograder.master import read_master
@@ -52,6 +53,15 @@ def test_no_answer_and_no_hidden_test_is_released(stem: str) -> None:
     assert len(secrets) > 20
     assert not {line for line in secrets if line in text}
     assert BEGIN not in text
+
+
+@pytest.mark.parametrize("stem", CHECKOUT.stems)
+def test_the_first_cell_says_how_to_get_what_the_notebook_imports(stem: str) -> None:
+    """Whoever downloads it alone otherwise meets `No module named 'autograder'` with no way on."""
+    repository = yaml.safe_load((CHECKOUT.root / "_config.yml").read_text())["repository"]["url"]
+    first = nbformat.read(CHECKOUT.release(stem), as_version=4).cells[0].source
+    assert first.startswith("# ")
+    assert f"[the course]({repository})" in first
 
 
 def test_release_writes_only_what_changed(tiny_course: Course) -> None:

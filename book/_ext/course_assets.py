@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from docutils import nodes
 from PIL import Image
 from side_by_side import side_by_side
 from sphinx.application import Sphinx
@@ -46,6 +47,7 @@ REPLACED = ("scripts/sphinx-book-theme.js",)  # by site.js
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("course_extensions", "", "env", str)
     app.connect("config-inited", key_pages_by_extensions)
+    app.connect("doctree-resolved", drop_quiz_source)
     app.connect("html-page-context", serve_assets)
     app.connect("html-page-context", lay_out_images)
     app.connect("html-page-context", choose_scripts, priority=900)  # when all extensions have named theirs
@@ -61,6 +63,13 @@ def key_pages_by_extensions(app: Sphinx, config: Config) -> None:
     project = Path(app.srcdir, "pyproject.toml")  # a chapter's notebook names the packages that it needs
     parts = sorted([project, *Path(__file__).parent.glob("*.py"), *own.joinpath("_templates").glob("*.html"), *static])
     config.course_extensions = hashlib.sha256(b"\0".join(path.read_bytes() for path in parts)).hexdigest()
+
+
+def drop_quiz_source(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Take the code of a quiz off the page, where it would give the answers away; the chapter's notebook keeps it."""
+    for cell in list(doctree.findall(lambda node: isinstance(node, nodes.container) and "cell" in node["classes"])):
+        if any('class="quiz"' in shown.astext() for shown in cell.findall(nodes.raw)):
+            cell.children = [part for part in cell.children if "cell_output" in part["classes"]]
 
 
 def serve_assets(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:

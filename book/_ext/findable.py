@@ -80,7 +80,7 @@ def describe(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
         tags.append(("name", "robots", "noindex"))
     context["head_tags"] = "\n".join(f'    <meta {kind}="{name}" content="{html.escape(content)}">' for kind, name, content in tags)
     context["page_actions"] = actions(app, pagename, title) if doctree is not None else []
-    context["lost_base"] = urlsplit(address).path if pagename == "404" else ""
+    context["lost_base"] = (urlsplit(address).path or "/") if pagename == "404" else ""
 
 
 def description(doctree: nodes.document) -> str:

@@ -6,6 +6,7 @@ fonts) lies in `katex/` beside this file; `stylesheet` takes its style into the 
 
 from __future__ import annotations
 
+import atexit
 import html
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from formula_text import formula_text
 from py_mini_racer import MiniRacer
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -35,7 +37,7 @@ UNDERLINE = "\u0332"  # with which KaTeX marks the place
 BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(rf"^(?:-?\w{{1,3}}\b)?{PUNCTUATION}")
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # needless in HTML
 LABEL = re.compile(r"<label\b.*?</label>", re.DOTALL)
-MATHML = re.compile(r"<math>(?P<semantics><semantics>(?P<formula>.*?)<annotation)", re.DOTALL)
+MATHML = re.compile(r"<math>(?P<inside>.*?)</math>", re.DOTALL)
 
 
 TYPESET_ALL = """
@@ -86,6 +88,7 @@ def _katex(process: int) -> MiniRacer:
     engine = MiniRacer()
     engine.eval((KATEX / "katex.min.js").read_text())
     engine.eval(TYPESET_ALL)
+    atexit.register(engine.close)  # else, one time in three, its thread holds up the end of the process for ever
     return engine
 
 
@@ -105,8 +108,8 @@ def typeset_markup(markup: str) -> str:
 
 
 def _named(match: re.Match[str]) -> str:
-    """A formula in the label of a control states its text as a name: not all software looks for one inside MathML."""
-    return f'<math aria-label="{re.sub(r"<[^>]+>", "", match["formula"])}">{match["semantics"]}'
+    """A formula in the label of a control states its text as a name, as names are made of plain text; elsewhere its MathML speaks."""
+    return f'<math aria-label="{html.escape(formula_text(match[0]))}">{match["inside"]}</math>'
 
 
 def typeset_formulas(app: Sphinx, doctree: nodes.document) -> None:

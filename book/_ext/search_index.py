@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from formula_text import formula_text
 from mathematics import MathematicsError, prepare, typeset
 from pagefind.service import get_executable
 from sphinx.application import Sphinx
@@ -33,11 +34,6 @@ LETTERS = re.compile(
 )
 NAMES = re.compile(r"\\(?:mathrm|operatorname\*?|text|mathcal|mathbb)\s*\{([^{}]*)\}")
 REFERENCE_DOMAINS = {"cite", "math", "prf"}  # their references still hold keys and labels, which nobody reads
-PLAIN = (  # what a line of characters needs written out
-    (re.compile(r"\\sqrt\s*\{([^{}]*)\}"), r"√\1"),
-    (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"{\1}/{\2}"),
-    (re.compile(r"\\[dt]?frac\s*(\w)\s*(\w)"), r"\1/\2"),
-)
 COMMAND = re.compile(r"\\(?:begin|end)\{\w+\*?\}|\\(?:left|right|qquad|quad|displaystyle|overset)\b|\\[^A-Za-z]|&")
 FOLDED = {"tag_hide-input", "tag_hide-cell", "tag_remove-input", "tag_remove-cell"}  # not shown, as a quiz with its answers
 SYMBOL = re.compile(r"[A-Za-z_]\w*")
@@ -61,7 +57,7 @@ class Collector(EnvironmentCollector):
         _store(env).update({name: found for name, found in _store(other).items() if name in docnames})
 
     def process_doc(self, app: Sphinx, doctree: nodes.document) -> None:
-        prepare((_simplified(node.astext()), False) for node in doctree.findall(_is_formula))
+        prepare((node.astext(), False) for node in doctree.findall(_is_formula))
         _store(app.env)[app.env.docname] = list(sections(app, app.env.docname, doctree))
 
 
@@ -173,19 +169,11 @@ def _is_formula(node: nodes.Node) -> bool:
 
 
 def characters(tex: str) -> str:
-    """A formula as a line of characters: the text of its MathML; where that can't be made, its TeX without commands."""
-    line = _simplified(tex)
+    """A formula as a line of characters; where that can't be made, its TeX without commands."""
     try:
-        mathml = typeset(line).split("<annotation", 1)[0]
+        return formula_text(typeset(tex))
     except MathematicsError:
         return " ".join(COMMAND.sub(" ", tex).translate({ord(sign): " " for sign in "{}\\"}).split())
-    return html.unescape(re.sub(r"<[^>]+>", "", mathml))
-
-
-def _simplified(tex: str) -> str:
-    for pattern, plain in PLAIN:
-        tex = pattern.sub(plain, tex)
-    return tex
 
 
 def spoken(tex: str) -> str:
