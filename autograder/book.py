@@ -22,7 +22,8 @@ REFERENCES = "book/start_here/references.md"
 TRACEBACK_LINES = 12
 # As nbclient tells of a cell, in the log of the build, whoever executes the chapter; two empty lines or another traceback come after it.
 FAILED_CELL = re.compile(
-    r"An error occurred while executing the following cell:\n-+\n(?P<source>.*?)\n-{18}\n(?P<said>.*?)(?=\n\n\n|\nThe above |\nTraceback |\Z)",
+    r"An error occurred while executing the following cell:\n-{18}\n(?P<source>.*?)\n-{18}\n"
+    r"(?P<said>.*?)(?=\n\n\n|\nThe above |\nTraceback |\Z)",
     re.DOTALL,
 )
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
