@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from autograder.audit.server import serving
 from autograder.tests import book_case
-from autograder.tests.book_case import PATIENCE, STEMS, assignment_page, chapter_page, open_page, pages
+from autograder.tests.book_case import COURSE, PATIENCE, STEMS, assignment_page, chapter_page, open_page, pages
 
 site, browser, page = book_case.site, book_case.browser, book_case.page
 
@@ -30,6 +31,26 @@ def test_sliders_change_the_picture_by_keyboard(site: Path, page: Page, stem: st
     assert after[1] != before[1]
     assert figure.locator("output").first.inner_text() == after[1]
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_moved_slider_is_answered_in_words(site: Path, page: Page, stem: str) -> None:
+    open_page(page, chapter_page(site, stem))
+    for figure in page.locator("figure.explore").all():
+        readout, said = figure.locator(".explore-readout[aria-live=polite]"), []
+        slider = figure.locator("input[type=range]").first
+        for key in ("Home", "End"):
+            slider.focus()
+            page.keyboard.press(key)
+            said.append(readout.inner_text())
+        assert all(said)
+        assert said[0] != said[1]
+        assert figure.locator("output").first.get_attribute("aria-live") == "off", "the slider says its value itself"
+        page.emulate_media(media="print")
+        expect(figure.locator("output").first).to_be_visible()
+        if figure.locator("template").count():
+            expect(readout).to_be_visible()
+        page.emulate_media(media="screen")
 
 
 def test_a_quiz_explains_wrong_and_right_answers_by_keyboard(site: Path, page: Page) -> None:
