@@ -79,6 +79,11 @@ def test_pages_refer_to_nothing_unresolved(site: Path) -> None:
     assert left == []
 
 
+def test_nothing_is_drawn_with_a_font_of_icons_that_the_site_lacks(site: Path) -> None:
+    style = (site / "_static" / "site.css").read_text()
+    assert re.findall(r"[^{}]*\{[^{}]*(?:(?:content|font):\s?var\(--(?:pst-icon|fa-font)|Font Awesome)[^{}]*\}", style) == []
+
+
 # Chapters and assignments
 
 
