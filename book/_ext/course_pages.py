@@ -25,7 +25,7 @@ FOLD = '<script>if (matchMedia("(max-width: 600px)").matches) document.querySele
 # Extensions of the course that this one brings along.
 COMPANIONS = (
     *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study"),
-    *("course_proofs", "course_grading", "course_follow"),
+    *("course_proofs", "course_grading", "course_follow", "course_markup"),
 )
 
 
