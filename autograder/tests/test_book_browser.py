@@ -196,6 +196,45 @@ def test_the_side_column_opens_over_the_page_on_a_phone_and_gives_the_focus_back
     expect(toggle).to_be_focused()
 
 
+LINES = """pre => {
+  const left = pre.getBoundingClientRect().left + parseFloat(getComputedStyle(pre).paddingLeft);
+  return [...pre.querySelectorAll(".code-line")].map((line) => {
+    const range = document.createRange();
+    const rows = new Map(); // the left edge of each row of the wrapped line
+    const words = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+    while (words.nextNode()) {
+      const text = words.currentNode;
+      for (let i = 0; i < text.length; i += 1) {
+        if (/\\s/.test(text.data[i])) continue;
+        range.setStart(text, i);
+        range.setEnd(text, i + 1);
+        const { top, left: x } = range.getBoundingClientRect();
+        rows.set(Math.round(top / 4), Math.min(x - left, rows.get(Math.round(top / 4)) ?? Infinity));
+      }
+    }
+    return [...rows.values()];
+  });
+}"""
+
+
+def test_on_a_phone_a_line_of_code_that_wraps_hangs_and_is_copied_as_it_was(site: Path, browser: Browser) -> None:
+    stem = STEMS[0]
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    open_page(page, assignment_page(site, stem))
+    wrapped = 0
+    sources = [cell.source for cell in nbformat.read(COURSE.release(stem), as_version=4).cells if cell.cell_type == "code"]
+    for pre, source in zip(page.locator(".cell_input pre").all(), sources, strict=True):
+        for first, *others in pre.evaluate(LINES):
+            wrapped += bool(others)
+            assert all(left > first + 8 for left in others), "what goes on stands further right than where the line began"
+        pre.evaluate("pre => getSelection().selectAllChildren(pre)")
+        assert page.evaluate("getSelection().toString()").strip("\n") == source.strip("\n")
+        assert pre.evaluate("pre => pre.textContent").strip("\n") == source.strip("\n")
+    assert wrapped > 5
+    context.close()
+
+
 def test_the_first_stop_of_the_keyboard_skips_to_the_text(site: Path, page: Page) -> None:
     open_page(page, chapter_page(site, STEMS[0]))
     page.keyboard.press("Tab")
