@@ -196,6 +196,18 @@ def test_the_side_column_opens_over_the_page_on_a_phone_and_gives_the_focus_back
     expect(toggle).to_be_focused()
 
 
+@pytest.mark.parametrize(("name", "section"), [("ledger", "Attention"), ("topics", "Papers")])
+def test_collected_pages_have_contents_on_a_phone(site: Path, page: Page, name: str, section: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, site / f"book/start_here/{name}.html")
+    page.locator(".secondary-toggle").click()
+    dialog = page.locator("#pst-secondary-sidebar-modal")
+    dialog.get_by_role("link", name=section, exact=True).click()
+    expect(dialog).not_to_be_visible()
+    page.wait_for_function("location.hash")
+    expect(page.locator(page.evaluate("location.hash"))).to_be_in_viewport()
+
+
 LINES = """pre => {
   const left = pre.getBoundingClientRect().left + parseFloat(getComputedStyle(pre).paddingLeft);
   return [...pre.querySelectorAll(".code-line")].map((line) => {
