@@ -97,7 +97,7 @@ def _chapter_card(app: Sphinx, page: Page) -> str:
         link = f'<a href="{_uri(app, page.docname, page.assignment)}">{title}</a>'
         work.append(("Assignment", f"{link}<br>in JupyterLab: {_command(f'jupyter lab {page.assignment}.ipynb')}"))
         actions += _assignment_actions(app, page, page.docname)
-    work.append(("Run it", f"download it, then {_command(f'jupyter lab {name}')}"))
+    work.append(("Run it", f"download it, then {_command(f'jupyter lab {name}')}; its first cell says what to install"))
     return _card("About this chapter", facts, actions, work)
 
 
