@@ -228,6 +228,34 @@ LINES = """pre => {
   });
 }"""
 
+CHARACTER = """() => {
+  const row = document.querySelector(".cell_input pre").appendChild(document.createElement("span"));
+  row.style.whiteSpace = "pre";
+  row.textContent = "0".repeat(100);
+  const { width } = row.getBoundingClientRect();
+  row.remove();
+  return width / 100;
+}"""
+
+
+@pytest.mark.parametrize(("page_of", "width"), [(chapter_page, 1280), (chapter_page, 390), (assignment_page, 390)])
+def test_every_line_of_code_begins_where_its_spaces_put_it(
+    site: Path, page: Page, page_of: Callable[[Path, str], Path], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    open_page(page, page_of(site, STEMS[0]))
+    page.add_style_tag(content=".bd-content * { content-visibility: visible !important }")
+    moved, character = 0, page.evaluate(CHARACTER)
+    for pre in page.locator(".cell:not(.tag_hide-input) .cell_input pre").all():
+        indents = pre.evaluate("pre => pre.textContent.split('\\n').filter((line) => line.trim()).map((line) => line.search(/\\S/))")
+        lefts = [rows[0] for rows in pre.evaluate(LINES)]
+        assert len(lefts) == len(indents)
+        # A letter may be drawn 1 px beside its column.
+        assert lefts == pytest.approx([lefts[0] + indent * character for indent in indents], abs=1.5)
+        assert lefts[0] == pytest.approx(0, abs=1.5)
+        moved += sum(indents)
+    assert moved > 20
+
 
 def test_on_a_phone_a_line_of_code_that_wraps_hangs_and_is_copied_as_it_was(site: Path, browser: Browser) -> None:
     stem = STEMS[0]
