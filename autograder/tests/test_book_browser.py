@@ -275,6 +275,18 @@ def test_on_a_phone_a_line_of_code_that_wraps_hangs_and_is_copied_as_it_was(site
     context.close()
 
 
+def test_the_link_that_skips_the_map_is_seen_only_when_focused(site: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, site / "book/start_here/roadmap.html")
+    link = page.get_by_role("link", name="Skip the map")
+    for focused in (False, True):
+        if focused:
+            link.focus()
+        shape = link.bounding_box()
+        assert shape is not None
+        assert (shape["width"] > 1) == focused
+
+
 def test_the_first_stop_of_the_keyboard_skips_to_the_text(site: Path, page: Page) -> None:
     open_page(page, chapter_page(site, STEMS[0]))
     page.keyboard.press("Tab")
