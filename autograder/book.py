@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,14 @@ from autograder.warm_server import possible
 
 STAMP = ".built_from"
 REFERENCES = "book/start_here/references.md"
+TRACEBACK_LINES = 12
+# As nbclient tells of a cell, in the log of the build, whoever executes the chapter; two empty lines or another traceback come after it.
+FAILED_CELL = re.compile(
+    r"An error occurred while executing the following cell:\n-{18}\n(?P<source>.*?)\n-{18}\n"
+    r"(?P<said>.*?)(?=\n\n\n|\nThe above |\nTraceback |\Z)",
+    re.DOTALL,
+)
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 def build_book(course: Course, *, force: bool = False) -> bool:
@@ -73,9 +82,32 @@ def _jupyter_book(course: Course, chapters: list[Path], options: list[str]) -> N
         done = subprocess.run(command, env=environment, cwd=course.root, stdout=output, stderr=subprocess.STDOUT, check=False)
     built = Path(options[options.index("--path-output") + 1] if "--path-output" in options else course.root) / "_build" / "html"
     if done.returncode or not any(built.glob("*.html")):
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        wanted = [line for line in lines if ("WARNING" in line or "ERROR" in line) and "IPKernelApp" not in line] or lines
-        raise CourseError("the book does not build; mend this and run it again:\n" + "\n".join(wanted[-20:]) + f"\n(all of it: {log})")
+        wanted = to_mend(log.read_text(errors="replace"), chapters)
+        raise CourseError(f"the book does not build; mend this and run it again:\n{wanted}\n(all of it: {log})")
+
+
+def to_mend(log: str, chapters: list[Path]) -> str:
+    """What the log of a failed build says of its cause: a cell that fails, with its chapter and the error, or else all warnings."""
+    plain = COLOUR.sub("", log)
+    if cell := FAILED_CELL.search(plain):
+        said = [line for line in cell["said"].splitlines() if line.strip()][-TRACEBACK_LINES:]
+        return "\n".join([f"{_place(cell['source'], chapters)}: this cell fails:", *_indented(cell["source"].splitlines()), *said])
+    lines = [line for line in plain.splitlines() if line.strip()]
+    wanted = [line for line in lines if ("WARNING" in line or "ERROR" in line) and "IPKernelApp" not in line]
+    return "\n".join((wanted or lines)[-20:])
+
+
+def _place(source: str, chapters: list[Path]) -> str:
+    """Where a cell's source begins, as `path:line`."""
+    for path in chapters:
+        before, found, _ = path.read_text().partition(f"\n{source}\n")
+        if found:
+            return f"{path}:{before.count(chr(10)) + 2}"
+    return "a chapter"
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def digest_of_inputs(course: Course) -> str:

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 from IPython.core.getipython import get_ipython
@@ -23,6 +23,14 @@ STYLE = Path(__file__).with_name("course.mplstyle")
 MOST_FRAMES = 40
 FRAME_BYTES = 25_000
 LINE = 38  # characters below a slider on the narrowest phone
+
+
+class Frame(NamedTuple):
+    """One picture as WebP, its width and height in pixels, and what it says in words, with `$…$`."""
+
+    webp: bytes
+    size: tuple[int, int]
+    says: str
 
 
 def use_course_style() -> None:
@@ -48,8 +56,11 @@ def explore(
 ) -> None:
     """Show a picture with one slider per axis: live in JupyterLab, drawn beforehand in the published page.
 
+    What a frame says stands below it as text, for those who hear the page, search or print it: the string that `draw` returns, or else
+    the titles in its picture. Where all frames say the same, only the alt text of each new picture is read aloud.
+
     Args:
-        draw: called as `draw(**values)`; draws on the current Matplotlib figure (or makes one itself).
+        draw: called as `draw(**values)`; draws on the current Matplotlib figure (or makes one itself), and may return a sentence.
         alt: what the picture shows; may hold fields such as `{beta}`, filled in for each frame.
         caption: one sentence saying what to try; may hold `$…$`.
         start: the first values shown; an axis that isn't named starts at its first value.
@@ -108,24 +119,30 @@ def _alt(alt: str, values: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _drawn(draw: Callable[..., object], values: Mapping[str, Any], figsize: tuple[float, float]) -> Iterator[Figure]:
-    """The figure that `draw` leaves; it and any other that `draw` opened are closed afterwards."""
+def _drawn(draw: Callable[..., object], values: Mapping[str, Any], figsize: tuple[float, float]) -> Iterator[tuple[Figure, str]]:
+    """The figure that `draw` leaves, and what it says; it and any other that `draw` opened are closed afterwards."""
     before = set(plt.get_fignums())
     plt.figure(figsize=figsize)
     try:
-        draw(**values)
-        yield plt.gcf()
+        said = draw(**values)
+        yield plt.gcf(), said if isinstance(said, str) else _titles(plt.gcf())
     except Exception as error:
-        said = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        raise RuntimeError(f"explore: draw({said}) failed with {type(error).__name__}: {error}") from error
+        named = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        raise RuntimeError(f"explore: draw({named}) failed with {type(error).__name__}: {error}") from error
     finally:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)
 
 
-def _frame(draw: Callable[..., object], values: Mapping[str, Any], figsize: tuple[float, float]) -> tuple[bytes, tuple[int, int]]:
-    """One frame as WebP, with its width and height in pixels: few colours, or lossy where a palette isn't enough."""
-    with _drawn(draw, values, figsize) as figure:
+def _titles(figure: Figure) -> str:
+    """The titles in a figure, each line of them set off by a semicolon."""
+    titles = [figure.get_suptitle(), *(axes.get_title(loc) for axes in figure.axes for loc in ("left", "center", "right"))]
+    return "; ".join(line.strip().rstrip(",;") for title in titles for line in title.splitlines() if line.strip())
+
+
+def _frame(draw: Callable[..., object], values: Mapping[str, Any], figsize: tuple[float, float]) -> Frame:
+    """One frame: few colours, or lossy where a palette isn't enough."""
+    with _drawn(draw, values, figsize) as (figure, says):
         figure.canvas.draw()
         canvas: Any = figure.canvas
         picture = Image.frombuffer("RGBA", canvas.get_width_height(), bytes(canvas.buffer_rgba())).convert("RGB")
@@ -135,7 +152,7 @@ def _frame(draw: Callable[..., object], values: Mapping[str, Any], figsize: tupl
         if len(encoded) <= FRAME_BYTES:
             break
         encoded = _webp(picture, quality=quality)
-    return encoded, picture.size
+    return Frame(encoded, picture.size, says)
 
 
 def _webp(picture: Image.Image, **options: Any) -> bytes:
@@ -149,25 +166,36 @@ def _page(
     labels: Mapping[str, str],
     first: Mapping[str, Any],
     alts: Sequence[str],
-    frames: Sequence[tuple[bytes, tuple[int, int]]],
+    frames: Sequence[Frame],
     caption: str | None,
 ) -> str:
     """The published figure: an image, native sliders, and all frames as data (which the book's build turns into files)."""
-    (width, height), sizes = frames[0][1], {size for _, size in frames}
+    (width, height), sizes = frames[0].size, {frame.size for frame in frames}
     if len(sizes) > 1:
         raise ValueError(f"explore: frames have different sizes {sorted(sizes)}; let draw use the current figure, and no `bbox_inches`")
-    shown = [{"src": _data_uri(data), "alt": alt} for (data, _), alt in zip(frames, alts, strict=True)]
+    shown = [{"src": _data_uri(frame.webp), "alt": alt} for frame, alt in zip(frames, alts, strict=True)]
     axes = [{"name": name, "values": [number_text(value) for value in values]} for name, values in grid.items()]
     name = content_id("explore", [axes, shown])
-    default = shown[list(_combinations(grid)).index(dict(first))]
+    start = list(_combinations(grid)).index(dict(first))
+    default = shown[start]
     sliders = "".join(_slider(name, labels[axis], axis, values, first[axis]) for axis, values in grid.items())
     below = f"<figcaption>{rich_text(caption)}</figcaption>" if caption else ""
     return (
         f'<figure class="explore" id="{name}" style="--ratio:{width / height:.4g}">'
         f'<img src="{default["src"]}" alt="{html.escape(default["alt"])}" width="{width}" height="{height}" '
         'loading="lazy" decoding="async">'
-        f'<div class="explore-sliders">{sliders}</div>{below}{json_script("explore-frames", {"axes": axes, "frames": shown})}</figure>'
+        f'<div class="explore-sliders">{sliders}</div>{_readout([frame.says for frame in frames], start)}{below}'
+        f"{json_script('explore-frames', {'axes': axes, 'frames': shown})}</figure>"
     )
+
+
+def _readout(says: Sequence[str], start: int) -> str:
+    """What the frame shown says, and for the script what the others say; if that is always the same, an unseen place for the alt text."""
+    if len(set(says)) == 1:
+        return '<p class="explore-readout explore-unseen" aria-live="polite"></p>'
+    texts = [rich_text(text) for text in says]
+    others = "".join(f"<p>{text}</p>" for text in texts)
+    return f'<p class="explore-readout" aria-live="polite">{texts[start]}</p><template class="explore-readouts">{others}</template>'
 
 
 def _slider(figure: str, label: str, axis: str, values: Sequence[Any], first: Any) -> str:
@@ -176,7 +204,7 @@ def _slider(figure: str, label: str, axis: str, values: Sequence[Any], first: An
     return (
         f'<div class="explore-slider"><label for="{name}">{rich_text(label)}</label>{_ticks(values)}'
         f'<input type="range" id="{name}" min="0" max="{len(values) - 1}" step="1" value="{index}" aria-valuetext="{text}">'
-        f'<output for="{name}">{text}</output></div>'
+        f'<output for="{name}" aria-live="off">{text}</output></div>'  # a screen reader says the slider's own value
     )
 
 
@@ -216,10 +244,13 @@ def _live(
         for name, values in grid.items()
     }
 
+    readout = ipywidgets.HTMLMath()
+
     def redraw(**values: Any) -> None:
-        with _drawn(draw, values, figsize) as figure:
+        with _drawn(draw, values, figsize) as (figure, says):
             display(figure)
+        readout.value = rich_text(says)
 
     output = ipywidgets.interactive_output(redraw, sliders)
     below = [ipywidgets.HTMLMath(rich_text(caption))] if caption else []
-    display(ipywidgets.VBox([*sliders.values(), output, *below]))
+    display(ipywidgets.VBox([*sliders.values(), output, readout, *below]))

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from autograder.audit.server import serving
 from autograder.tests import book_case
-from autograder.tests.book_case import PATIENCE, STEMS, assignment_page, chapter_page, open_page, pages
+from autograder.tests.book_case import COURSE, PATIENCE, STEMS, assignment_page, chapter_page, open_page, pages
 
 site, browser, page = book_case.site, book_case.browser, book_case.page
 
@@ -59,6 +60,26 @@ def test_each_tick_of_a_slider_stands_below_its_stop_and_labels_stay_apart(site:
             assert edges is not None
             assert boxes[0]["left"] >= edges["x"] - 1
             assert boxes[-1]["right"] <= edges["x"] + edges["width"] + 1
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_moved_slider_is_answered_in_words(site: Path, page: Page, stem: str) -> None:
+    open_page(page, chapter_page(site, stem))
+    for figure in page.locator("figure.explore").all():
+        readout, said = figure.locator(".explore-readout[aria-live=polite]"), []
+        slider = figure.locator("input[type=range]").first
+        for key in ("Home", "End"):
+            slider.focus()
+            page.keyboard.press(key)
+            said.append(readout.inner_text())
+        assert all(said)
+        assert said[0] != said[1]
+        assert figure.locator("output").first.get_attribute("aria-live") == "off", "the slider says its value itself"
+        page.emulate_media(media="print")
+        expect(figure.locator("output").first).to_be_visible()
+        if figure.locator("template").count():
+            expect(readout).to_be_visible()
+        page.emulate_media(media="screen")
 
 
 def test_a_quiz_explains_wrong_and_right_answers_by_keyboard(site: Path, page: Page) -> None:
@@ -204,6 +225,97 @@ def test_the_side_column_opens_over_the_page_on_a_phone_and_gives_the_focus_back
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
     expect(toggle).to_be_focused()
+
+
+@pytest.mark.parametrize(("name", "section"), [("ledger", "Attention"), ("topics", "Papers")])
+def test_collected_pages_have_contents_on_a_phone(site: Path, page: Page, name: str, section: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, site / f"book/start_here/{name}.html")
+    page.locator(".secondary-toggle").click()
+    dialog = page.locator("#pst-secondary-sidebar-modal")
+    dialog.get_by_role("link", name=section, exact=True).click()
+    expect(dialog).not_to_be_visible()
+    page.wait_for_function("location.hash")
+    expect(page.locator(page.evaluate("location.hash"))).to_be_in_viewport()
+
+
+LINES = """pre => {
+  const left = pre.getBoundingClientRect().left + parseFloat(getComputedStyle(pre).paddingLeft);
+  return [...pre.querySelectorAll(".code-line")].map((line) => {
+    const range = document.createRange();
+    const rows = new Map(); // the left edge of each row of the wrapped line
+    const words = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+    while (words.nextNode()) {
+      const text = words.currentNode;
+      for (let i = 0; i < text.length; i += 1) {
+        if (/\\s/.test(text.data[i])) continue;
+        range.setStart(text, i);
+        range.setEnd(text, i + 1);
+        const { top, left: x } = range.getBoundingClientRect();
+        rows.set(Math.round(top / 4), Math.min(x - left, rows.get(Math.round(top / 4)) ?? Infinity));
+      }
+    }
+    return [...rows.values()];
+  });
+}"""
+
+CHARACTER = """() => {
+  const row = document.querySelector(".cell_input pre").appendChild(document.createElement("span"));
+  row.style.whiteSpace = "pre";
+  row.textContent = "0".repeat(100);
+  const { width } = row.getBoundingClientRect();
+  row.remove();
+  return width / 100;
+}"""
+
+
+@pytest.mark.parametrize(("page_of", "width"), [(chapter_page, 1280), (chapter_page, 390), (assignment_page, 390)])
+def test_every_line_of_code_begins_where_its_spaces_put_it(
+    site: Path, page: Page, page_of: Callable[[Path, str], Path], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    open_page(page, page_of(site, STEMS[0]))
+    page.add_style_tag(content=".bd-content * { content-visibility: visible !important }")
+    moved, character = 0, page.evaluate(CHARACTER)
+    for pre in page.locator(".cell:not(.tag_hide-input) .cell_input pre").all():
+        indents = pre.evaluate("pre => pre.textContent.split('\\n').filter((line) => line.trim()).map((line) => line.search(/\\S/))")
+        lefts = [rows[0] for rows in pre.evaluate(LINES)]
+        assert len(lefts) == len(indents)
+        # A letter may be drawn 1 px beside its column.
+        assert lefts == pytest.approx([lefts[0] + indent * character for indent in indents], abs=1.5)
+        assert lefts[0] == pytest.approx(0, abs=1.5)
+        moved += sum(indents)
+    assert moved > 20
+
+
+def test_on_a_phone_a_line_of_code_that_wraps_hangs_and_is_copied_as_it_was(site: Path, browser: Browser) -> None:
+    stem = STEMS[0]
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    open_page(page, assignment_page(site, stem))
+    wrapped = 0
+    sources = [cell.source for cell in nbformat.read(COURSE.release(stem), as_version=4).cells if cell.cell_type == "code"]
+    for pre, source in zip(page.locator(".cell_input pre").all(), sources, strict=True):
+        for first, *others in pre.evaluate(LINES):
+            wrapped += bool(others)
+            assert all(left > first + 8 for left in others), "what goes on stands further right than where the line began"
+        pre.evaluate("pre => getSelection().selectAllChildren(pre)")
+        assert page.evaluate("getSelection().toString()").strip("\n") == source.strip("\n")
+        assert pre.evaluate("pre => pre.textContent").strip("\n") == source.strip("\n")
+    assert wrapped > 5
+    context.close()
+
+
+def test_the_link_that_skips_the_map_is_seen_only_when_focused(site: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, site / "book/start_here/roadmap.html")
+    link = page.get_by_role("link", name="Skip the map")
+    for focused in (False, True):
+        if focused:
+            link.focus()
+        shape = link.bounding_box()
+        assert shape is not None
+        assert (shape["width"] > 1) == focused
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_text(site: Path, page: Page) -> None:

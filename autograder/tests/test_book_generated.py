@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import re
@@ -224,6 +225,16 @@ def test_a_downloaded_chapter_brings_every_helper_that_it_imports(stem: str) -> 
     imported = {name for cell in code.cells[1:] for name in re.findall(r"^(?:from|import) book\.(\w+)", cell.source, re.MULTILINE)}
     assert imported
     assert {f"book/{name}.py" for name in imported} <= set(packed.namelist())
+
+
+@pytest.mark.parametrize("stem", COURSE.stems)
+def test_the_first_cell_of_a_downloaded_chapter_says_what_to_install(stem: str) -> None:
+    cells = nbformat.reads(chapter_notebook(COURSE.chapter(stem).read_text(), COURSE.root), as_version=4).cells
+    assert cells[0].cell_type == "markdown"
+    command = next(line for line in cells[0].source.splitlines() if "pip install" in line)
+    needed = ast.literal_eval(re.search(r"^needed = (.*)$", next(c.source for c in cells if c.cell_type == "code"), re.MULTILINE)[1])
+    assert "numpy" in needed
+    assert all(f'"{requirement}"' in command for requirement in needed.values())
 
 
 def test_a_downloaded_chapter_names_the_packages_that_are_missing() -> None:

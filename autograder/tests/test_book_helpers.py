@@ -56,6 +56,39 @@ def test_explore_draws_every_frame_with_its_own_alt_text(shown: list[Any]) -> No
     assert "\\(\\beta&lt;1\\)" in shown[0].data
 
 
+def readouts_of(markup: str) -> tuple[str, list[str]]:
+    """What stands below the first picture, and what the script may put there."""
+    shown = re.search(r'<p class="explore-readout[^>]*aria-live="polite">(.*?)</p>', markup)
+    others = re.search(r'<template class="explore-readouts">(.*?)</template>', markup)
+    assert shown
+    return shown[1], re.findall(r"<p>(.*?)</p>", others[1]) if others else []
+
+
+def titled(beta: float) -> None:
+    _, (left, right) = plt.subplots(1, 2)
+    left.set_title(f"slope {beta},\nor $\\beta$")
+    right.set_title("a & b", loc="left")
+
+
+def test_explore_says_in_words_what_the_titles_of_each_frame_say(shown: list[Any]) -> None:
+    explore(titled, alt="slope {beta}", beta=[0.1, 0.2], start={"beta": 0.2})
+    first, all_of_them = readouts_of(shown[0].data)
+    beta = rich_text("$\\beta$")
+    assert all_of_them == [f"slope {value},; or {beta}; a &amp; b".replace(",;", ";") for value in (0.1, 0.2)]
+    assert first == all_of_them[1]
+
+
+def test_explore_says_what_the_drawing_returns_rather_than_its_titles(shown: list[Any]) -> None:
+    explore(lambda beta: titled(beta) or f"loss {beta}", alt="slope {beta}", beta=[0.1, 0.2])
+    assert readouts_of(shown[0].data) == ("loss 0.1", ["loss 0.1", "loss 0.2"])
+
+
+def test_explore_leaves_the_telling_to_the_alt_text_where_all_frames_say_the_same(shown: list[Any]) -> None:
+    explore(lambda beta: plt.title("always"), alt="slope {beta}", beta=[0.1, 0.2])
+    assert readouts_of(shown[0].data) == ("", [])
+    assert "explore-unseen" in shown[0].data
+
+
 def test_explore_starts_where_it_is_told(shown: list[Any]) -> None:
     explore(draw, alt="slope {beta}", beta=[0.0, 0.5, 0.9], start={"beta": 0.5}, labels={"beta": "momentum $\\beta$"})
     assert 'alt="slope 0.5"' in shown[0].data
@@ -67,7 +100,7 @@ def test_explore_has_a_label_and_a_native_slider_per_axis(shown: list[Any]) -> N
     explore(draw, alt="x", beta=[0.0, 1.0], steps=[1, 2])
     ids = re.findall(r'<input type="range" id="([^"]+)"', shown[0].data)
     assert len(ids) == 2
-    assert all(f'<label for="{name}">' in shown[0].data and f'<output for="{name}">' in shown[0].data for name in ids)
+    assert all(f'<label for="{name}">' in shown[0].data and f'<output for="{name}" aria-live="off">' in shown[0].data for name in ids)
 
 
 def test_the_same_content_gives_the_same_page(shown: list[Any]) -> None:

@@ -94,6 +94,25 @@ def test_a_warning_is_not_lost_by_building_again(tree: Course) -> None:
         assert "nosuchcommand" in str(failed.value)
 
 
+@pytest.mark.parametrize("mode", ["warm", "plain"])
+def test_a_cell_that_fails_is_shown_with_its_chapter_and_the_error(tree: Course, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.setenv("COURSE_EXECUTION", mode)
+    path = tree.root / ENTROPY
+    before = path.read_text()
+    head, fence, rest = before.partition("```{code-cell}")  # the first, so that nothing else is executed
+    path.write_text(f"{head}{fence} ipython3\nheld = {{'a': 1}}\nheld['missing']\n```\n\n{fence}{rest}")
+    try:
+        with pytest.raises(CourseError) as failed:
+            preview(tree, "entropy")
+    finally:
+        path.write_text(before)
+    said = str(failed.value).splitlines()
+    assert f"{path}:{head.count(chr(10)) + 2}: this cell fails:" in said
+    assert "    held['missing']" in said
+    assert said[-2] == "KeyError: 'missing'"
+    assert len(said) < 20
+
+
 def test_only_chapters_with_new_code_are_warmed_up_for(tmp_path: Path) -> None:
     first, second = tmp_path / "first.md", tmp_path / "second.md"
     first.write_text("# A\n\n```{code-cell} ipython3\n:tags: [hide-input]\nimport torch\n```\n")

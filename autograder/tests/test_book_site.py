@@ -79,6 +79,30 @@ def test_pages_refer_to_nothing_unresolved(site: Path) -> None:
     assert left == []
 
 
+def test_every_header_of_a_table_says_something(site: Path) -> None:
+    empty = [
+        f"{path.relative_to(site)}: {header}"
+        for path in pages(site)
+        for header in parsed(path).select("th")
+        if not header.get_text(strip=True)
+    ]
+    assert empty == []
+
+
+def test_every_page_of_several_sections_has_contents(site: Path) -> None:
+    bare = []
+    for path in pages(site):
+        headings = parsed(path).select("main article h2")
+        if len(headings) > 2 and len(parsed(path).select("#pst-page-toc-nav a")) < len(headings):
+            bare.append(str(path.relative_to(site)))
+    assert bare == []
+
+
+def test_nothing_is_drawn_with_a_font_of_icons_that_the_site_lacks(site: Path) -> None:
+    style = (site / "_static" / "site.css").read_text()
+    assert re.findall(r"[^{}]*\{[^{}]*(?:(?:content|font):\s?var\(--(?:pst-icon|fa-font)|Font Awesome)[^{}]*\}", style) == []
+
+
 # Chapters and assignments
 
 

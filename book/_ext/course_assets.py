@@ -108,8 +108,7 @@ def lay_out_images(app: Sphinx, pagename: str, templatename: str, context: dict[
         return f'<a class="whole-picture" href="{match["src"]}">{picture}</a>'  # on a phone, where its letters are too small
 
     if "body" in context:
-        # Docutils gives the sources at a chapter's end a role that ARIA has withdrawn.
-        context["body"] = IMAGE.sub(lay_out, context["body"]).replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = IMAGE.sub(lay_out, context["body"])
 
 
 def choose_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:

@@ -73,7 +73,8 @@ class Execution:
         try:
             seconds = chapter.done.result()
         except Exception as error:
-            raise ExtensionError(f"ERROR: {chapter.path}: executing it failed:\n{error}") from error
+            said = " ".join(str(error).split())[:500]  # in one line, as `autograder.book` shows lines; the log has all of it
+            raise ExtensionError(f"ERROR: {chapter.path}: executing it failed: {said}") from error
         cache = get_cache(app.env.mystnb_config.execution_cache_path)
         record = cache.add_nb_to_project(str(chapter.path), read_data=chapter.read_format)
         bundle = CacheBundleIn(chapter.notebook, record.uri, data={"execution_seconds": seconds})

@@ -1,7 +1,7 @@
 """Sphinx extension: each chapter as a notebook that runs by itself, wherever it is saved.
 
-Its first cell holds the course's own helpers (`book/*.py`), packed: a notebook alone in a folder unpacks them into a temporary
-one; inside a checkout, or where the course is installed, the ones there are used. It also names packages that are missing.
+Its first cell says what to install. The first one of code holds the course's own helpers (`book/*.py`), packed: a notebook alone in a
+folder unpacks them into a temporary one; inside a checkout, or where the course is installed, the ones there are used.
 """
 
 from __future__ import annotations
@@ -30,6 +30,15 @@ HELPER = re.compile(r"^from book\.(\w+) import", re.MULTILINE)
 DATA = ("course.mplstyle", "_static/helpers.css", "_static/quiz.js")  # what the helpers read beside themselves
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 EPOCH = (1980, 1, 1, 0, 0, 0)
+NOTE = """\
+> **To run this notebook**, you need Python {python} and these packages:
+>
+> ```
+> pip install {packages}
+> ```
+>
+> The course's own helpers (`book.plotting` and others) come along in the first cell of code: run the cells in order.
+> Where the course itself is installed, nothing more is needed."""
 PREAMBLE = '''\
 # This cell lets the notebook run by itself: it brings the course's helpers (book/*.py, packed below) if they aren't installed.
 import base64, importlib.util, io, sys, tempfile, zipfile
@@ -90,9 +99,10 @@ def chapter_notebook(text: str, root: Path, plain: Plain | None = None) -> str:
     for cell, source in zip(prose, plain.convert([cell.source for cell in prose]) if plain else [], strict=bool(plain)):
         cell.source = source
     first = next((place for place, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
-    source = preamble("\n".join(cell.source for cell in cells if cell.cell_type == "code"), root)
+    note, source = preamble("\n".join(cell.source for cell in cells if cell.cell_type == "code"), root)
     hidden = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}
     cells.insert(first, nbformat.v4.new_code_cell(source=source, metadata=hidden, id="helpers"))
+    cells.insert(0, nbformat.v4.new_markdown_cell(source=note, id="how-to-run"))
     metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -100,13 +110,15 @@ def chapter_notebook(text: str, root: Path, plain: Plain | None = None) -> str:
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)) + "\n"
 
 
-def preamble(code: str, root: Path) -> str:
-    """The cell that makes `code` run without the checkout at `root`."""
+def preamble(code: str, root: Path) -> tuple[str, str]:
+    """What to install for `code`, as text; and the cell that makes it run without the checkout at `root`."""
     helpers = _helpers(code, root / "book")
     sources = {f"book/{path.name}": path.read_text() for path in helpers}
-    needed = _packages([code, *sources.values()], root / "pyproject.toml")
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    needed = _packages([code, *sources.values()], project["dependencies"])
+    packages = " ".join(["jupyterlab", *(f'"{name}"' for name in needed.values())])
     packed = _packed(sources | {f"book/{name}": (root / "book" / name).read_text() for name in DATA})
-    return PREAMBLE.format(needed=needed, packed=packed)
+    return NOTE.format(python=project["requires-python"], packages=packages), PREAMBLE.format(needed=needed, packed=packed)
 
 
 def _helpers(code: str, folder: Path) -> list[Path]:
@@ -121,9 +133,9 @@ def _helpers(code: str, folder: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def _packages(sources: Iterable[str], project: Path) -> dict[str, str]:
+def _packages(sources: Iterable[str], dependencies: Iterable[str]) -> dict[str, str]:
     """The imported modules that Python doesn't bring, each with what pip installs for it, as pyproject.toml asks for it."""
-    asked = [re.split(r"\s*#", line)[0] for line in tomllib.loads(project.read_text())["project"]["dependencies"]]
+    asked = [re.split(r"\s*#", line)[0] for line in dependencies]
     versions = {re.split(r"[<>=!~ \[;]", requirement)[0].lower(): requirement for requirement in asked}
     modules = set()
     for source in sources:

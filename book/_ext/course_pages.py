@@ -25,7 +25,7 @@ FOLD = '<script>if (matchMedia("(max-width: 600px)").matches) document.querySele
 # Extensions of the course that this one brings along.
 COMPANIONS = (
     *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study"),
-    *("course_proofs", "course_grading", "course_follow"),
+    *("course_proofs", "course_grading", "course_follow", "course_markup"),
 )
 
 
@@ -97,7 +97,7 @@ def _chapter_card(app: Sphinx, page: Page) -> str:
         link = f'<a href="{_uri(app, page.docname, page.assignment)}">{title}</a>'
         work.append(("Assignment", f"{link}<br>in JupyterLab: {_command(f'jupyter lab {page.assignment}.ipynb')}"))
         actions += _assignment_actions(app, page, page.docname)
-    work.append(("Run it", f"download it, then {_command(f'jupyter lab {name}')}"))
+    work.append(("Run it", f"download it, then {_command(f'jupyter lab {name}')}; its first cell says what to install"))
     return _card("About this chapter", facts, actions, work)
 
 

@@ -31,6 +31,7 @@ WORD = re.compile(r"[A-Za-z_][\w-]*")
 THEMED = re.compile(r"""\[data-theme=["']?(light|dark)["']?\]""")
 ICON_CLASS = re.compile(r"fa[bsrl]?$|fa-")
 ICON = re.compile(r'["{,]"?(?P<name>[\w-]+)"?:\[(?P<width>\d+),(?P<height>\d+),\[(?P<aliases>[^\]]*)\],"[0-9a-f]+","(?P<path>[^"]+)"\]')
+ICON_FONT = re.compile(r"(?:^|[;{ ])(?:content|font): ?var\(--(?:pst-icon|fa-font)|Font ?Awesome")
 MASK = (
     ":is(.fa-solid,.fas,.fab,.fa-brands){display:inline-block;width:1em;height:1em;vertical-align:-.125em;"
     "background:currentColor;-webkit-mask:var(--icon) center/contain no-repeat;mask:var(--icon) center/contain no-repeat}"
@@ -115,7 +116,7 @@ def vocabulary(pages: list[str], scripts: list[str]) -> set[str]:
 
 
 def purge(css: str, known: set[str]) -> str:
-    """A style sheet without comments, without rules that need a class or id which isn't known, and without Font Awesome's."""
+    """A style sheet without comments, rules that need a class or id which isn't known, and whatever is drawn with an icon font."""
     return "".join(_rule(node, known) for node in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True))
 
 
@@ -124,7 +125,7 @@ def _rule(node: Node, known: set[str]) -> str:
         kept = [part for part in _selectors(node.prelude) if _may_match(part, known)]
         text = ",".join(_text(part) for part in kept)
         body = _text(node.content)
-        return f"{text}{{{body}}}" if kept and body else ""
+        return f"{text}{{{body}}}" if kept and body and not ICON_FONT.search(body) else ""
     if not isinstance(node, AtRule):
         return ""
     head = f"@{node.at_keyword} {_text(node.prelude)}"
@@ -134,7 +135,7 @@ def _rule(node: Node, known: set[str]) -> str:
         inner = "".join(_rule(child, known) for child in tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True))
         return f"{head}{{{inner}}}" if inner else ""
     body = _text(node.content)
-    return "" if "fa-" in head or "Font Awesome" in body or "FontAwesome" in body else f"{head}{{{body}}}"
+    return "" if "fa-" in head or ICON_FONT.search(body) else f"{head}{{{body}}}"
 
 
 def _selectors(prelude: list[Node]) -> list[list[Node]]:

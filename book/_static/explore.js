@@ -20,6 +20,20 @@
     const image = figure.querySelector("img");
     image.src = frames[frame].src;
     image.alt = frames[frame].alt;
+    say(figure, frame);
+  }
+
+  // Only what is new is written, as whatever is written is read aloud.
+  function say(figure, frame) {
+    const readout = figure.querySelector(".explore-readout");
+    const texts = figure.querySelector(".explore-readouts");
+    const shown = figure.dataset.frame ?? String(frame); // at first, the page's own
+    figure.dataset.frame = frame;
+    if (texts && texts.content.children[frame].innerHTML !== readout.innerHTML) {
+      readout.replaceChildren(...texts.content.children[frame].cloneNode(true).childNodes);
+    } else if (!texts && shown !== String(frame)) {
+      readout.textContent = figure.querySelector("img").alt;
+    }
   }
 
   // The other frames are fetched when somebody is about to slide, not with the page.

@@ -5,6 +5,7 @@
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const groups = [...document.querySelectorAll(".topic-group")].map((group) => ({
     group,
+    link: document.querySelector(`#pst-page-toc-nav a[href="#${group.querySelector("h2").id}"]`),
     items: [...group.querySelectorAll("li")].map((item) => ({ item, text: plain(item.textContent) })),
   }));
   const letters = document.querySelector(".topics-letters");
@@ -12,13 +13,14 @@
   function filter() {
     const words = plain(query.value).split(/\s+/).filter(Boolean);
     let left = 0;
-    for (const { group, items } of groups) {
+    for (const { group, link, items } of groups) {
       let here = 0;
       for (const { item, text } of items) {
         item.hidden = !words.every((word) => text.includes(word));
         here += item.hidden ? 0 : 1;
       }
       group.hidden = !here;
+      if (link) link.parentElement.hidden = !here;
       left += here;
     }
     letters.hidden = words.length > 0;
