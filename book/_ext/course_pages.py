@@ -12,7 +12,8 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from course_generated import add_card
-from course_plan import Page, Plan, Topic, chapters, plan_of
+from course_plan import Page, Plan, chapters, plan_of
+from course_roadmap import Links, linked
 from course_sources import find_plugins, sources_of
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -81,12 +82,12 @@ def card(app: Sphinx, docname: str) -> str:
 
 def _chapter_card(app: Sphinx, page: Page) -> str:
     plan = plan_of(app.env)
-    needs = ", ".join(_topic(app, page, plan, stem) for stem in page.needs)
+    needs = "; ".join(_topic(app, page, plan, stem) for stem in page.needs)
     facts = [
         ("Time", f"{page.hours:g} hours with the assignment"),
         ("Level", page.level),
         ("Needs", needs or "nothing before it"),
-        ("Unlocks", ", ".join(_topic(app, page, plan, topic.stem) for topic in plan.unlocks(page.stem))),
+        ("Unlocks", "; ".join(_topic(app, page, plan, topic.stem) for topic in plan.unlocks(page.stem))),
         ("Papers", "; ".join(_paper(app, page, key) for key in page.papers)),
     ]
     work = []
@@ -148,10 +149,10 @@ def _command(text: str) -> str:
 
 
 def _topic(app: Sphinx, page: Page, plan: Plan, stem: str) -> str:
-    """Another topic: linked where its chapter exists, else its plain name."""
-    topic = plan.topics.get(stem, Topic(stem, stem.replace("_", " "), "", 0, ()))
-    title = html.escape(topic.title)
-    return f'<a href="{_uri(app, page.docname, topic.docname)}">{title}</a>' if topic.docname else f'<span class="planned">{title}</span>'
+    """Another topic, linked to its chapter or, where it is planned, to its line in the roadmap."""
+    if stem not in plan.topics:  # a chapter that a preview doesn't build
+        return html.escape(stem.replace("_", " "))
+    return linked(plan.topics[stem], Links(app, page.docname))
 
 
 def _paper(app: Sphinx, page: Page, key: str) -> str:
