@@ -155,7 +155,8 @@ def cited(app: Sphinx) -> Iterator[Section]:
         if citation.bibliography_key.docname == REFERENCES:
             url = f"{app.builder.get_target_uri(REFERENCES)}#{citation.citation_id}"
             entry = citation.formatted_entry
-            yield _section(url, entry.label, app.env.titles[REFERENCES].astext(), f"<p>{html.escape(entry.text.render_as("plaintext"))}</p>")
+            text = html.escape(entry.text.render_as("plaintext"))
+            yield _section(url, entry.label, app.env.titles[REFERENCES].astext(), f"<p>{text}</p>")
 
 
 def words(markup: str) -> list[str]:
