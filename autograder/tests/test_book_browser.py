@@ -69,6 +69,8 @@ def test_without_javascript_the_system_chooses_the_theme(site: Path, browser: Br
         assert page.get_by_role("link", name="index of topics", exact=True).first.is_visible()
         assert not page.locator(".bd-header-article").is_visible(), "it holds what needs scripts"
         assert not page.locator(".map-trace").is_visible()
+        open_page(page, site / "search.html")
+        assert page.get_by_role("link", name="index of topics", exact=True).first.is_visible()
         context.close()
     assert colours["light"] == ["rgb(255, 255, 255)", "rgb(255, 255, 255)"]
     assert colours["dark"][0] == colours["dark"][1] != colours["light"][0]
