@@ -11,7 +11,7 @@ from book.display import json_script, number_text, rich_text, show_html
 
 REQUIRED = {"source", "says", "value", "gives"}
 OPTIONAL = {"cite", "tolerance", "relation"}
-COLUMNS = ("source", "quantity", "this run gives", "source says")
+COLUMNS = ("source", "quantity", "this run gives", "expected")
 RELATIONS = {"=": "", "<=": "≤ ", ">=": "≥ "}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, expect
 
 from autograder.audit import browser as chrome
+from autograder.audit.server import serving
 from autograder.book import build_book
 from autograder.course import Course
 
@@ -70,6 +72,18 @@ def chapter_page(site: Path, stem: str) -> Path:
 
 def assignment_page(site: Path, stem: str) -> Path:
     return site / "exercises" / stem / f"{stem}.html"
+
+
+@contextmanager
+def served(site: Path, browser: Browser, path: str) -> Iterator[Page]:
+    """A page of the site as a server gives it, in a fresh profile."""
+    with serving(site) as address:
+        context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(address + path)
+        yield page
+        context.close()
 
 
 def open_page(page: Page, path: Path) -> None:

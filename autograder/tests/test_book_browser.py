@@ -1,9 +1,8 @@
-"""The built site in a browser: sliders, quizzes, themes, side columns and search, by keyboard and on a phone."""
+"""The built site in a browser: sliders, quizzes, themes and side columns, by keyboard and on a phone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -118,6 +117,10 @@ def test_without_javascript_the_system_chooses_the_theme(site: Path, browser: Br
             page.evaluate("getComputedStyle(document.body).backgroundColor"),
         ]
         assert page.get_by_role("link", name="index of topics", exact=True).first.is_visible()
+        assert not page.locator(".bd-header-article").is_visible(), "it holds what needs scripts"
+        assert not page.locator(".map-trace").is_visible()
+        open_page(page, site / "search.html")
+        assert page.get_by_role("link", name="index of topics", exact=True).first.is_visible()
         context.close()
     assert colours["light"] == ["rgb(255, 255, 255)", "rgb(255, 255, 255)"]
     assert colours["dark"][0] == colours["dark"][1] != colours["light"][0]
@@ -198,10 +201,20 @@ def test_no_page_is_wider_than_its_window(site: Path, page: Page, width: int) ->
     assert wide == []
 
 
+STRAY = """() => [...document.querySelectorAll(".math-kept")].flatMap((kept) => {
+  const text = kept.lastChild;
+  if (text.nodeType !== Node.TEXT_NODE) return [];
+  const range = document.createRange();
+  range.selectNode(text);
+  const mark = range.getBoundingClientRect(), part = [...kept.querySelectorAll(".katex-base")].at(-1).getBoundingClientRect();
+  return mark.left - part.right > 12 || mark.bottom < part.top || mark.top > part.bottom ? [kept.textContent] : [];
+})"""
+
+
 @pytest.mark.parametrize("page_of", [chapter_page, assignment_page], ids=["chapter", "assignment"])
 @pytest.mark.parametrize("stem", STEMS)
-def test_every_displayed_equation_fits_a_phone(site: Path, page: Page, stem: str, page_of: Callable[[Path, str], Path]) -> None:
-    """A derivation that is cut at the edge reads as if it ended there."""
+def test_mathematics_fits_a_phone(site: Path, page: Page, stem: str, page_of: Callable[[Path, str], Path]) -> None:
+    """A derivation that is cut at the edge reads as if it ended there; a full stop alone at the edge reads as if it belonged to nothing."""
     page.set_viewport_size({"width": 390, "height": 844})
     open_page(page, page_of(site, stem))
     page.evaluate("document.fonts.ready.then(() => null)")
@@ -211,6 +224,7 @@ def test_every_displayed_equation_fits_a_phone(site: Path, page: Page, stem: str
             ` ${one.scrollWidth - one.clientWidth} px too wide`)"""
     )
     assert cut == []
+    assert page.evaluate(STRAY) == []
 
 
 def test_the_side_column_opens_over_the_page_on_a_phone_and_gives_the_focus_back(site: Path, page: Page) -> None:
@@ -337,74 +351,6 @@ def test_wide_code_scrolls_by_keyboard(site: Path, page: Page) -> None:
     code.nth(wide).focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("one => one.scrollLeft > 0", arg=code.nth(wide).element_handle())
-
-
-@contextmanager
-def served(site: Path, browser: Browser, path: str) -> Iterator[Page]:
-    """A page of the site as a server gives it, in a fresh profile."""
-    with serving(site) as address:
-        context = browser.new_context()
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.goto(address + path)
-        yield page
-        context.close()
-
-
-@pytest.mark.parametrize(("words", "title"), [("pinsk", "Pinsker’s inequality"), ("torch.no_grad", "KL divergence"), ("GAE two", "GAE")])
-def test_search_finds_as_one_types_and_leads_there_by_keyboard(site: Path, browser: Browser, words: str, title: str) -> None:
-    with served(site, browser, chapter_page(site, STEMS[0]).relative_to(site).as_posix()) as page:
-        page.keyboard.press("/")
-        page.keyboard.type(words)
-        expect(page.locator(".search-results")).to_have_attribute("data-words", words.replace(".", " ").lower())
-        results = page.locator(".search-results a")
-        expect(results.filter(has_text=title).first).to_be_visible()
-        page.keyboard.press("ArrowDown")
-        expect(results.first).to_be_focused()
-        target = str(results.first.get_attribute("href"))
-        page.keyboard.press("Enter")
-        page.wait_for_url("**" + target)
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ("zzzz", None),
-        ("KL", "KL divergence"),
-        ("Jensen's inequality", "KL divergence › Gibbs’ inequality, twice"),
-        ("entropy", "Entropy and mutual"),
-    ],
-)
-def test_search_puts_titles_of_chapters_first_and_leaves_out_what_does_not_hold_the_words(
-    site: Path, browser: Browser, words: str, found: str | None
-) -> None:
-    with served(site, browser, chapter_page(site, STEMS[0]).relative_to(site).as_posix()) as page:
-        page.keyboard.press("/")
-        page.keyboard.type(words)
-        if found is None:
-            expect(page.locator(".search-status")).to_contain_text("Nothing found")
-        else:
-            expect(page.locator(".search-results")).to_have_attribute("data-words", words.lower().replace("'s", ""))
-            assert page.locator(".search-title").first.inner_text().startswith(found)
-
-
-def test_search_shows_the_rest_on_request(site: Path, browser: Browser) -> None:
-    with served(site, browser, "search.html?q=entropy") as page:
-        results = page.locator("#search-dialog .search-results a")
-        expect(results).to_have_count(12)
-        page.get_by_role("button", name="Show more").click()
-        expect(results).to_have_count(24)
-        expect(results.nth(12)).to_be_focused()
-
-
-def test_search_in_a_folder_leads_to_the_search_page(site: Path, page: Page) -> None:
-    open_page(page, chapter_page(site, STEMS[0]))
-    page.keyboard.press("/")
-    page.keyboard.type("Pinsker")
-    expect(page.locator(".search-status")).to_contain_text("Enter")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/search.html?q=Pinsker")
-    expect(page.locator("#search-results li a").first).to_contain_text("KL divergence")
 
 
 @pytest.mark.parametrize("at", ["", "/", "/fork/"])

@@ -23,7 +23,7 @@ from autograder.course import Course
 COURSE = Course.find(Path(__file__))
 sys.path.insert(0, str(COURSE.root / "book" / "_ext"))
 
-from course_map import NARROW, WIDE, map_svg  # noqa: E402
+from course_map import SHAPES, map_svg  # noqa: E402
 from course_notebooks import chapter_notebook  # noqa: E402
 from course_plan import Plan, Topic, merged, read_page, read_plan  # noqa: E402
 
@@ -84,7 +84,7 @@ def test_every_topic_of_the_nine_taught_parts_has_a_week() -> None:
     assert sorted(weeks) == sorted(topic.stem for part in plan.parts if part.stem != "papers" for topic in part.topics)
 
 
-@pytest.mark.parametrize("shape", [WIDE, NARROW], ids=lambda shape: shape.name)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_titles_fit_into_their_boxes_on_the_map(shape: object) -> None:
     svg = map_svg(merged(DATA, {}), shape, lambda topic: "#")  # type: ignore[arg-type]
     assert "…" not in svg

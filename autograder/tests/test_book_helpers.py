@@ -191,7 +191,7 @@ def test_ledger_shows_every_row_and_keeps_the_data(shown: list[Any]) -> None:
         "source": "Schulman 2020",
         "quantity": "std is 20",
         "this run gives": "19.9",
-        "source says": "20 ± 0.5",
+        "expected": "20 ± 0.5",
     }
     assert "≤ 1" in markup
     assert "&lt;b&gt;" in markup

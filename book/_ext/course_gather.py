@@ -35,10 +35,11 @@ class Place:
 
 @dataclass
 class Gathered:
-    """What one page holds. `ledger` is the table's rows as HTML, `questions` the ids of its quiz."""
+    """What one page holds. `ledger` is the table's rows as HTML, below `ledger_anchor`; `questions` are the ids of its quiz."""
 
     places: list[Place] = field(default_factory=list)
     ledger: str = ""
+    ledger_anchor: str = ""
     questions: list[str] = field(default_factory=list)
 
     @property
@@ -59,14 +60,16 @@ class Collector(EnvironmentCollector):
         page = Gathered(places=[*_sections(doctree), *_theorems(doctree), *_symbols(doctree), *_entries(doctree)])
         for node in doctree.findall(nodes.raw):
             text = node.astext()
-            page.ledger += "".join(LEDGER.findall(text))
+            if rows := "".join(LEDGER.findall(text)):
+                page.ledger += rows
+                page.ledger_anchor = page.ledger_anchor or _anchor(node)
             page.questions += QUESTION.findall(text)
         _store(app.env)[app.env.docname] = page
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_env_collector(Collector)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def gathered(env: BuildEnvironment, docname: str) -> Gathered:
@@ -78,6 +81,13 @@ def _store(env: BuildEnvironment) -> dict[str, Gathered]:
     if not hasattr(env, "course_gathered"):
         env.course_gathered = {}
     return env.course_gathered
+
+
+def _anchor(node: nodes.Node) -> str:
+    """Of the section that a node stands in."""
+    while not isinstance(node, nodes.section):
+        node = node.parent
+    return str(node["ids"][0])
 
 
 def _place(kind: str, title: Iterable[nodes.Node], anchor: str, label: str = "") -> Place:
@@ -111,13 +121,10 @@ def _symbols(doctree: nodes.document) -> Iterator[Place]:
         rows = list(table.findall(nodes.row))
         if [entry.astext() for entry in rows[0].children[:2]] != ["symbol", "meaning"]:
             continue
-        section = table
-        while not isinstance(section, nodes.section):
-            section = section.parent
         for row in rows[1:]:
             symbol, meaning = (entry.children[0].children for entry in row.children[:2])
             links = [str(node.get("reftargetid", "")) for node in row.findall(addnodes.pending_xref)]
-            yield _place("symbol", [*symbol, nodes.Text(": "), *meaning], section["ids"][0], "".join(links[:1]))
+            yield _place("symbol", [*symbol, nodes.Text(": "), *meaning], _anchor(table), "".join(links[:1]))
 
 
 def _entries(doctree: nodes.document) -> Iterator[Place]:

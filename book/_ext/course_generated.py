@@ -15,12 +15,15 @@ from typing import Any
 
 from course_plan import PLAN, chapters
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 Piece = Callable[[Sphinx, str], list[nodes.Node]]
+Contents = Callable[[Sphinx], list[tuple[str, str]]]
 PIECES: dict[str, Piece] = {}
+CONTENTS: dict[str, Contents] = {}
 CARDS: list[Callable[[Sphinx, str], str]] = []
 KEY = "course_pieces"
 HEADING = re.compile(r'<h2 id="(?P<anchor>[^"]+)">(?P<title>.*?)</h2>', re.DOTALL)
@@ -54,9 +57,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def add_piece(name: str, piece: Piece) -> None:
-    """Make `{course} name` stand for what `piece` gives."""
+def add_piece(name: str, piece: Piece, contents: Contents | None = None) -> None:
+    """Make `{course} name` stand for what `piece` gives; `contents` says the anchors and titles of its headings, where it has some."""
     PIECES[name] = piece
+    if contents:
+        CONTENTS[name] = contents
 
 
 def add_card(card: Callable[[Sphinx, str], str]) -> None:
@@ -87,11 +92,25 @@ def list_headings(app: Sphinx, pagename: str, templatename: str, context: dict[s
 
 
 def outdated(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
-    """The pages whose pieces or cards are not what they were."""
+    """The pages whose pieces or cards are not what they were; headings of pieces are by then in their page's contents."""
+    for docname in env.all_docs:
+        for name in env.metadata[docname].get(KEY, []):
+            if name in CONTENTS:
+                _list_headings(env.tocs[docname], docname, CONTENTS[name](app))
     seen: dict[str, str] = getattr(env, "course_digests", {})
     now = {docname: _digest(app, docname) for docname in sorted(env.found_docs & env.all_docs.keys())}
     env.course_digests = now
     return [docname for docname, digest in now.items() if seen.get(docname) != digest]
+
+
+def _list_headings(toc: nodes.Element, docname: str, headings: Iterable[tuple[str, str]]) -> None:
+    """Put headings below the page's title, in place of those of the last build."""
+    below = nodes.bullet_list()
+    for anchor, title in headings:
+        link = nodes.reference("", title, internal=True, refuri=docname, anchorname=f"#{anchor}")
+        below += nodes.list_item("", addnodes.compact_paragraph("", "", link))
+    page = toc[0]
+    page[1:] = [below]
 
 
 def _digest(app: Sphinx, docname: str) -> str:

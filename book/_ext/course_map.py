@@ -39,10 +39,12 @@ class Shape:
 
 WIDE = Shape("wide", columns=4, box=(158, 62), gap=(22, 26))
 NARROW = Shape("narrow", columns=2, box=(154, 62), gap=(16, 24))
+SINGLE = Shape("single", columns=1, box=(154, 62), gap=(0, 24))  # for large letters
+SHAPES = (WIDE, NARROW, SINGLE)
 
 
 def map_svg(plan: Plan, shape: Shape, href: Callable[[Topic], str]) -> str:
-    """The map in one shape. Every topic is a link with its whole name, state and needs in words.
+    """The map in one shape, as large as the page's letters. Every topic is a link with its whole name, state and needs in words.
 
     Args:
         href: where a topic's link leads.
@@ -52,9 +54,10 @@ def map_svg(plan: Plan, shape: Shape, href: Callable[[Topic], str]) -> str:
     lines = "".join(_edges(plan, places, shape))
     boxes = "".join(_box(plan, topic, places[topic.stem], shape, href(topic)) for part in plan.parts for topic in part.topics)
     return (
-        f'<svg class="map map-{shape.name}" viewBox="0 0 {shape.width} {height}" width="{shape.width}" height="{height}" '
+        f'<svg class="map map-{shape.name}" viewBox="0 0 {shape.width} {height}" '
+        f'width="{shape.width / 16:g}rem" height="{height / 16:g}rem" '
         f'role="group" aria-label="Map of the course: {len(places)} topics in {len(plan.parts)} parts">'
-        f'{bands}<g class="map-lines" aria-hidden="true">{lines}</g>{boxes}</svg>'
+        f'<g class="map-lines" aria-hidden="true">{lines}</g>{bands}{boxes}</svg>'
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from course_generated import add_card
-from course_plan import Page, Plan, Topic, chapters, plan_of
+from course_plan import Page, Plan, chapters, plan_of
+from course_roadmap import Links, linked
 from course_sources import find_plugins, sources_of
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -22,6 +23,8 @@ from sphinx.errors import ExtensionError
 
 # At once, so that nothing moves; without scripts the whole card is there.
 FOLD = '<script>if (matchMedia("(max-width: 600px)").matches) document.querySelector(".card-work").open = false;</script>'
+CODE = re.compile(r'(?<=<span class="pre">)[^<]{12,}(?=</span>)')
+BREAK = re.compile(r"(?<=[_.=/(,])(?=\w)")
 # Extensions of the course that this one brings along.
 COMPANIONS = (
     *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study"),
@@ -36,6 +39,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", register_labels)
     app.connect("doctree-resolved", decorate)
     app.connect("doctree-resolved", drop_repeated_ids)
+    app.connect("html-page-context", break_code)
     add_card(card)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -70,6 +74,11 @@ def drop_repeated_ids(app: Sphinx, doctree: nodes.document, docname: str) -> Non
             node["ids"] = [name for name in node["ids"] if name not in ("proof-content", "proof")]
 
 
+def break_code(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Let long code in the text break where its parts meet, as `is_causal=` before `True`: a column of a phone is narrow."""
+    context["body"] = CODE.sub(lambda match: BREAK.sub("<wbr>", match[0]), context.get("body", ""))
+
+
 def card(app: Sphinx, docname: str) -> str:
     """The card of a chapter or of an assignment; the empty string for any other page."""
     pages = chapters(app.env)
@@ -81,12 +90,12 @@ def card(app: Sphinx, docname: str) -> str:
 
 def _chapter_card(app: Sphinx, page: Page) -> str:
     plan = plan_of(app.env)
-    needs = ", ".join(_topic(app, page, plan, stem) for stem in page.needs)
+    needs = "; ".join(_topic(app, page, plan, stem) for stem in page.needs)
     facts = [
         ("Time", f"{page.hours:g} hours with the assignment"),
         ("Level", page.level),
         ("Needs", needs or "nothing before it"),
-        ("Unlocks", ", ".join(_topic(app, page, plan, topic.stem) for topic in plan.unlocks(page.stem))),
+        ("Unlocks", "; ".join(_topic(app, page, plan, topic.stem) for topic in plan.unlocks(page.stem))),
         ("Papers", "; ".join(_paper(app, page, key) for key in page.papers)),
     ]
     work = []
@@ -148,10 +157,10 @@ def _command(text: str) -> str:
 
 
 def _topic(app: Sphinx, page: Page, plan: Plan, stem: str) -> str:
-    """Another topic: linked where its chapter exists, else its plain name."""
-    topic = plan.topics.get(stem, Topic(stem, stem.replace("_", " "), "", 0, ()))
-    title = html.escape(topic.title)
-    return f'<a href="{_uri(app, page.docname, topic.docname)}">{title}</a>' if topic.docname else f'<span class="planned">{title}</span>'
+    """Another topic, linked to its chapter or, where it is planned, to its line in the roadmap."""
+    if stem not in plan.topics:  # a chapter that a preview doesn't build
+        return html.escape(stem.replace("_", " "))
+    return linked(plan.topics[stem], Links(app, page.docname))
 
 
 def _paper(app: Sphinx, page: Page, key: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_generated import add_piece, raw
-from course_map import NARROW, WIDE, map_svg
+from course_map import SHAPES, map_svg
 from course_plan import Block, Part, Plan, Topic, plan_of
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -35,7 +35,8 @@ class Links:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    for name, make in (("doors", doors), ("parts", parts), ("map", course_map), ("weeks", weeks), ("every-topic", every_topic)):
+    pieces = {"begin": begin, "doors": doors, "parts": parts, "map": course_map, "weeks": weeks, "every-topic": every_topic}
+    for name, make in pieces.items():
         add_piece(name, _piece(make))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -44,15 +45,24 @@ def _piece(make: Callable[[Plan, Links], str]) -> Callable[[Sphinx, str], list[n
     return lambda app, docname: [raw(make(plan_of(app.env), Links(app, docname)))]
 
 
+def begin(plan: Plan, links: Links) -> str:
+    """Where somebody who doesn't want to choose begins to read."""
+    today = plan.today(plan.doors[0])
+    if today is None:
+        return ""
+    title = html.escape(today.title)
+    return f'<p class="card-actions"><a class="card-button" href="{html.escape(links.topic(today))}">Begin with {title}</a></p>'
+
+
 def doors(plan: Plan, links: Links) -> str:
     """Where to begin, by what the reader knows: the way as planned, and what is written of it today."""
     cards = []
     for door in plan.doors:
-        steps = "".join(f"<li>{_linked(plan.topics[stem], links)}{_state(plan.topics[stem])}</li>" for stem in door["topics"])
+        steps = "".join(f"<li>{linked(plan.topics[stem], links)}{_state(plan.topics[stem])}</li>" for stem in door["topics"])
         head = f"<h3>{html.escape(door['name'])}</h3><p>{html.escape(door['for'])}</p>"
         today = plan.today(door)
-        begin = f'<p class="door-today">Today begin with {_linked(today, links)}.</p>' if today else ""
-        cards.append(f'<section class="door">{head}<ol>{steps}</ol>{begin}</section>')
+        today_first = f'<p class="door-today">Begin with {linked(today, links)}.</p>' if today else ""
+        cards.append(f'<section class="door">{head}{today_first}<p>The way as planned:</p><ol>{steps}</ol></section>')
     return f'<div class="doors">{"".join(cards)}</div>'
 
 
@@ -76,22 +86,24 @@ def parts(plan: Plan, links: Links) -> str:
 
 
 def _written(topics: list[Topic], links: Links) -> str:
-    chapters = ", ".join(_linked(topic, links) for topic in topics)
+    chapters = ", ".join(linked(topic, links) for topic in topics)
     return f'<p class="part-chapters">{chapters}</p>' if chapters else ""
 
 
 def course_map(plan: Plan, links: Links) -> str:
-    """The map in two shapes, of which the style shows the one that fits the window."""
+    """The map in three shapes, of which the style shows the one that fits the window and its letters."""
     legend = (
         '<ul class="map-legend"><li class="key-written">written</li><li class="key-begun">begun</li><li class="key-read">read</li>'
         '<li class="key-planned">planned</li></ul>'
     )
     trace = (
-        '<p class="map-trace"><span class="map-pointing">Point at a topic, or move to it with the Tab key, to see what it rests on.'
-        '</span><span class="map-touching">Tap a topic to see what it rests on.</span></p>'
+        '<p class="map-trace pst-js-only">'
+        '<span class="map-pointing">Point at a topic, or move to it with the Tab key, to see what it rests on.</span>'
+        '<span class="map-touching">Tap a topic to see what it rests on.</span></p>'
     )
     skip = '<a class="map-skip" href="#roadmap-weeks">Skip the map</a>'
-    return f'<div class="roadmap">{legend}{trace}{skip}{map_svg(plan, WIDE, links.topic)}{map_svg(plan, NARROW, links.topic)}</div>'
+    maps = "".join(map_svg(plan, shape, links.topic) for shape in SHAPES)
+    return f'<div class="roadmap">{legend}{trace}{skip}{maps}</div>'
 
 
 def weeks(plan: Plan, links: Links) -> str:
@@ -106,7 +118,7 @@ def weeks(plan: Plan, links: Links) -> str:
 
 def _week(plan: Plan, index: int, block: Block, links: Links) -> str:
     later = {topic.stem: other.weeks for other in plan.blocks[index + 1 :] for topic in other.topics}
-    topics = ", ".join(_linked(topic, links) for topic in block.topics)
+    topics = ", ".join(linked(topic, links) for topic in block.topics)
     waiting: dict[str, list[str]] = {}
     for topic in block.topics:
         for needed in {later[before.stem] for before in plan.before(topic.stem) if before.stem in later}:
@@ -136,9 +148,9 @@ def every_topic(plan: Plan, links: Links) -> str:
 
 
 def _topic(plan: Plan, topic: Topic, links: Links) -> str:
-    needs = ", ".join(_linked(plan.topics[stem], links) for stem in topic.needs if stem in plan.topics) or "nothing before it"
-    unlocks = ", ".join(_linked(other, links) for other in plan.unlocks(topic.stem))
-    name = _linked(topic, links) if topic.docname else f"{html.escape(topic.title)}{_state(topic)}"
+    needs = ", ".join(linked(plan.topics[stem], links) for stem in topic.needs if stem in plan.topics) or "nothing before it"
+    unlocks = ", ".join(linked(other, links) for other in plan.unlocks(topic.stem))
+    name = linked(topic, links) if topic.docname else f"{html.escape(topic.title)}{_state(topic)}"
     opens = f" Unlocks {unlocks}." if unlocks else ""
     return f'<li id="topic-{topic.stem}"><strong>{name}</strong> · {topic.hours:g}{NBSP}h. Needs {needs}.{opens}</li>'
 
@@ -147,6 +159,7 @@ def _state(topic: Topic) -> str:
     return "" if topic.docname else ' <span class="planned-note">(planned)</span>'
 
 
-def _linked(topic: Topic, links: Links) -> str:
+def linked(topic: Topic, links: Links) -> str:
+    """A topic's name as a link; a planned one looks as such."""
     kind = "" if topic.docname else ' class="planned"'
     return f'<a{kind} href="{html.escape(links.topic(topic))}">{html.escape(topic.title)}</a>'

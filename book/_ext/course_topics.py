@@ -37,19 +37,16 @@ class Entry:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    add_piece("topics", index)
+    add_piece("topics", index, contents)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def index(app: Sphinx, docname: str) -> list[nodes.Node]:
     """The whole index, with a field that filters it where scripts run."""
-    groups: dict[str, list[Entry]] = defaultdict(list)
-    for entry in [*_places(app, docname), *_papers(app, docname)]:
-        groups[entry.group].append(entry)
-    order = sorted(groups, key=lambda group: (group in (SYMBOLS, PAPERS), group == PAPERS, group))
+    groups = _groups(app, docname)
     count = sum(len(entries) for entries in groups.values())
-    result: list[nodes.Node] = [raw(_head(count, order))]
-    for group in order:
+    result: list[nodes.Node] = [raw(_head(count, list(groups), app.builder.get_relative_uri(docname, "search")))]
+    for group in groups:
         body = nodes.container(classes=["topic-group"])
         body += raw(f'<h2 id="{_anchor(group)}">{html.escape(group)}</h2>')
         body += nodes.bullet_list("", *[_line(entry) for entry in sorted(groups[group], key=lambda entry: (entry.key, entry.uri))])
@@ -57,12 +54,26 @@ def index(app: Sphinx, docname: str) -> list[nodes.Node]:
     return result
 
 
-def _head(count: int, groups: list[str]) -> str:
+def contents(app: Sphinx) -> list[tuple[str, str]]:
+    """The letters, for the page's own contents."""
+    return [(_anchor(group), group) for group in _groups(app, "")]
+
+
+def _groups(app: Sphinx, docname: str) -> dict[str, list[Entry]]:
+    """The entries by letter; symbols and papers come last."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in [*_places(app, docname), *_papers(app, docname)]:
+        groups[entry.group].append(entry)
+    return {group: groups[group] for group in sorted(groups, key=lambda group: (group in (SYMBOLS, PAPERS), group == PAPERS, group))}
+
+
+def _head(count: int, groups: list[str], search: str) -> str:
     letters = " ".join(f'<a href="#{_anchor(group)}">{html.escape(group)}</a>' for group in groups)
     return (
         '<div class="topics-filter"><label for="topics-query">Find a concept, a symbol or a paper</label>'
         '<input id="topics-query" type="search" autocomplete="off" spellcheck="false">'
-        f'<p class="topics-count" role="status">{count} entries</p></div>'
+        f'<p class="topics-count" role="status">{count} entries</p> '
+        f'<a class="topics-search" href="{search}" hidden>Search all pages</a></div>'
         f'<nav class="topics-letters" aria-label="Letters">{letters}</nav>'
     )
 

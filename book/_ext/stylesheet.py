@@ -96,7 +96,7 @@ def without_scripts(sheet: str) -> str:
             chosen = [text for part in _selectors(node.prelude) if (found := THEMED.search(text := _text(part))) and found[1] == theme]
             if chosen:
                 rules.append(f"{','.join(THEMED.sub('[data-theme=auto]', text) for text in chosen)}{{{_text(node.content)}}}")
-    return f"{''.join(themes['light'])}@media (prefers-color-scheme:dark){{{''.join(themes['dark'])}}}"
+    return f"{''.join(themes['light'])}@media screen and (prefers-color-scheme:dark){{{''.join(themes['dark'])}}}"
 
 
 def with_imports(path: Path) -> str:

@@ -53,8 +53,8 @@
       const title = boxes.get(topic).querySelector(".map-title").textContent;
       const link = document.createElement("a");
       link.href = boxes.get(topic).getAttribute("href");
-      link.textContent = "Open it";
-      trace.textContent = `${title} rests on ${rests.size} ${rests.size === 1 ? "topic" : "topics"} and unlocks ${unlocks.size}. `;
+      link.textContent = boxes.get(topic).matches(".written") ? "Open it" : "See its line in the list";
+      trace.textContent = `${title} rests on ${rests.size} ${rests.size === 1 ? "topic" : "topics"} in all and directly unlocks ${unlocks.size}. `;
       if (touched.matches) trace.append(link);
     }
 
@@ -70,7 +70,7 @@
     const byMouse = (event) => event.pointerType === "mouse";
     map.addEventListener("pointerover", (event) => byMouse(event) && topicOf(event) && show(topicOf(event)));
     map.addEventListener("pointerleave", (event) => byMouse(event) && hide());
-    // A first tap shows, a second one on the same topic opens it; a tap beside the topics hides.
+    // A first tap shows, a second one on the same topic follows its link; a tap beside the topics hides.
     map.addEventListener("click", (event) => {
       if (!touched.matches || event.detail === 0) return; // a key: opens at once
       const topic = topicOf(event);
@@ -80,7 +80,7 @@
       tapped = topic;
     });
     map.addEventListener("focusin", (event) => topicOf(event) && show(topicOf(event)));
-    map.addEventListener("focusout", () => touched.matches || hide()); // by touch, the focus goes to "Open it"
+    map.addEventListener("focusout", () => touched.matches || hide()); // by touch, the focus goes to the link
   }
 
   for (const roadmap of document.querySelectorAll(".roadmap")) {

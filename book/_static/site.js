@@ -59,6 +59,33 @@
     wide.addEventListener("change", () => dialog.open && dialog.close());
   }
 
+  // A phone that is turned lays the page out anew: the line that stood at the top is brought back there.
+  function keepPlace() {
+    const bar = 64; // px that the page's own bar may cover
+    let width = innerWidth, place = null, timer = 0;
+    const note = () => {
+      const at = (y) => document.elementFromPoint(innerWidth / 2, y)?.closest(".bd-article :is(p, li, h1, h2, h3, pre, tr, figure, div.math)");
+      const line = at(bar) || at(bar + 24) || at(bar + 48); // there is space between two of them
+      place = null;
+      if (!line) return;
+      const { top, height } = line.getBoundingClientRect();
+      place = { line, above: top - bar, part: Math.min(0, (top - bar) / height) };
+    };
+    const rest = () => {
+      clearTimeout(timer);
+      timer = setTimeout(note, 100);
+    };
+    addEventListener("scroll", rest, { passive: true });
+    addEventListener("resize", () => {
+      if (innerWidth === width) return; // a bar of the browser came or went
+      width = innerWidth;
+      clearTimeout(timer);
+      if (!place?.line.isConnected || scrollY === 0) return;
+      const { top, height } = place.line.getBoundingClientRect();
+      scrollBy({ top: top - bar - (place.part ? place.part * height : place.above), behavior: "instant" });
+    });
+  }
+
   // Contents of the page: mark the section that is being read.
   function followReading() {
     const links = new Map();
@@ -130,6 +157,9 @@
   // All fonts of mathematics are in the style sheet; a browser unpacks one when it is first drawn, which is too late for printing.
   document.fonts.forEach((face) => face.load());
   darkSystem.addEventListener("change", () => setTheme(root.dataset.mode));
+  // Paper is white.
+  addEventListener("beforeprint", () => { root.dataset.theme = "light"; });
+  addEventListener("afterprint", () => setTheme(root.dataset.mode));
   setTheme(root.dataset.mode);
   document.querySelectorAll(".theme-switch-button").forEach((button) => button.addEventListener("click", nextTheme));
   sideColumn("primary");
@@ -137,6 +167,7 @@
   followReading();
   focusScrollers();
   layOutSections();
+  keepPlace();
   document.querySelectorAll(".copybtn").forEach((button) => button.setAttribute("aria-label", "Copy this code"));
   // Not by scrollIntoView, which also makes the first Tab start from there instead of from the link that skips to the text.
   const side = document.querySelector(".bd-sidebar-primary");

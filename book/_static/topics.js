@@ -2,6 +2,8 @@
 (() => {
   const query = document.querySelector("#topics-query");
   const count = document.querySelector(".topics-count");
+  const search = document.querySelector(".topics-search");
+  const page = search.getAttribute("href");
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const groups = [...document.querySelectorAll(".topic-group")].map((group) => ({
     group,
@@ -24,6 +26,8 @@
       left += here;
     }
     letters.hidden = words.length > 0;
+    search.hidden = !words.length;
+    search.href = `${page}?q=${encodeURIComponent(query.value)}`;
     count.textContent = `${left} ${left === 1 ? "entry" : "entries"}`;
   }
 
