@@ -302,11 +302,12 @@ def test_every_line_of_code_begins_where_its_spaces_put_it(
     assert moved > 20
 
 
-def test_on_a_phone_a_line_of_code_that_wraps_hangs_and_is_copied_as_it_was(site: Path, browser: Browser) -> None:
+def test_on_paper_a_line_of_code_that_wraps_hangs_and_is_read_as_it_was(site: Path, browser: Browser) -> None:
     stem = STEMS[0]
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     open_page(page, assignment_page(site, stem))
+    page.emulate_media(media="print")  # on the screen it is swiped
     wrapped = 0
     sources = [cell.source for cell in nbformat.read(COURSE.release(stem), as_version=4).cells if cell.cell_type == "code"]
     for pre, source in zip(page.locator(".cell_input pre").all(), sources, strict=True):

@@ -7,8 +7,6 @@ with what the page shows, so a change anywhere rewrites exactly the pages that i
 from __future__ import annotations
 
 import hashlib
-import html
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,6 @@ PIECES: dict[str, Piece] = {}
 CONTENTS: dict[str, Contents] = {}
 CARDS: list[Callable[[Sphinx, str], str]] = []
 KEY = "course_pieces"
-HEADING = re.compile(r'<h2 id="(?P<anchor>[^"]+)">(?P<title>.*?)</h2>', re.DOTALL)
-TAG = re.compile(r"<[^>]+>")
 
 
 class Generated(nodes.General, nodes.Element):
@@ -53,7 +49,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("course", CourseDirective)
     app.connect("env-updated", outdated, priority=900)
     app.connect("doctree-resolved", insert)
-    app.connect("html-page-context", list_headings)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -79,16 +74,6 @@ def insert(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put each piece in its place."""
     for node in list(doctree.findall(Generated)):
         node.replace_self(PIECES[node["piece"]](app, docname))
-
-
-def list_headings(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
-    """Give a page whose sections all come from pieces its contents: Sphinx lists the sections that it has read."""
-    found = HEADING.findall(context.get("body", ""))
-    if found and not context["display_toc"]:
-        items = "".join(f'<li><a class="reference internal" href="#{anchor}">{TAG.sub("", title)}</a></li>' for anchor, title in found)
-        page = html.escape(app.env.titles[pagename].astext())
-        context["toc"] = f'<ul><li><a class="reference internal" href="#">{page}</a><ul>{items}</ul></li></ul>'
-        context["display_toc"] = True
 
 
 def outdated(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
