@@ -977,3 +977,332 @@ def rounds_up_at_equality(g, s, u):
     level = np.floor(r)
     level = level + (u <= r - level)
     return norm * np.sign(g) * level / s
+
+
+@wrong("minibatches", caught_by="test_minibatches", section="stochastic_gradient_descent-epoch",
+       misconception="Each position is swapped with any other one: all orders occur, but some more often than others. Swap with the positions not yet fixed, or use rng.permutation.")
+def swaps_with_any_position(X, y, batch_size, rng, shuffle=True):
+    n = len(X)
+    if batch_size < 1:
+        raise ValueError(f'batch_size must be at least 1, got {batch_size}')
+    if len(y) != n:
+        raise ValueError(f'X has {n} rows but y has {len(y)}')
+    order = np.arange(n)
+    if shuffle:
+        for i in range(n):
+            j = rng.integers(n)
+            order[i], order[j] = (order[j], order[i])
+    for start in range(0, n, batch_size):
+        index = order[start:start + batch_size]
+        yield (X[index], y[index])
+
+
+@wrong("minibatches", caught_by="test_minibatches", section="stochastic_gradient_descent-epoch",
+       misconception="Whole random numbers are sorted: where two are equal the examples stay in the order given, so not every order is equally likely.")
+def sorts_keys_with_ties(X, y, batch_size, rng, shuffle=True):
+    n = len(X)
+    if batch_size < 1:
+        raise ValueError(f'batch_size must be at least 1, got {batch_size}')
+    if len(y) != n:
+        raise ValueError(f'X has {n} rows but y has {len(y)}')
+    order = np.argsort(rng.integers(0, n, n), kind='stable') if shuffle and n else np.arange(n)
+    for start in range(0, n, batch_size):
+        index = order[start:start + batch_size]
+        yield (X[index], y[index])
+
+
+@wrong("minibatches", caught_by="test_minibatches", section="stochastic_gradient_descent-epoch",
+       misconception="y is turned into integers: targets of a regression are cut off.")
+def labels_become_integers(X, y, batch_size, rng, shuffle=True):
+    n = len(X)
+    if batch_size < 1:
+        raise ValueError(f'batch_size must be at least 1, got {batch_size}')
+    if len(y) != n:
+        raise ValueError(f'X has {n} rows but y has {len(y)}')
+    order = rng.permutation(n) if shuffle else np.arange(n)
+    for start in range(0, n, batch_size):
+        index = order[start:start + batch_size]
+        yield (X[index], y[index].astype(int))
+
+
+@wrong("sgd_step", caught_by="test_sgd_step", section="stochastic_gradient_descent-scratch",
+       misconception="Nesterov's step is taken as (1 + momentum) v instead of d + momentum v: the two agree on the first step only.")
+def nesterov_multiplies_the_velocity(params, grads, state, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    if lr < 0 or momentum < 0 or weight_decay < 0:
+        raise ValueError('lr, momentum and weight_decay must not be negative')
+    if nesterov and momentum == 0:
+        raise ValueError('Nesterov momentum needs momentum > 0')
+    if len(params) != len(grads) or any((np.shape(p) != np.shape(g) for p, g in zip(params, grads))):
+        raise ValueError('params and grads must have the same length and shapes')
+    first = 'momentum_buffer' not in state
+    if momentum > 0 and first:
+        state['momentum_buffer'] = [np.zeros_like(p) for p in params]
+    for i, (p, g) in enumerate(zip(params, grads)):
+        d = g + weight_decay * p
+        if momentum > 0:
+            v = state['momentum_buffer'][i]
+            v *= momentum
+            v += d
+            d = (1 + momentum) * v if nesterov else v
+        p -= lr * d
+
+
+@wrong("sgd_step", caught_by="test_sgd_step", section="stochastic_gradient_descent-scratch",
+       misconception="d + momentum v is stored as the velocity: the look-ahead is for this step's parameters only.")
+def nesterov_stored_as_velocity(params, grads, state, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    if lr < 0 or momentum < 0 or weight_decay < 0:
+        raise ValueError('lr, momentum and weight_decay must not be negative')
+    if nesterov and momentum == 0:
+        raise ValueError('Nesterov momentum needs momentum > 0')
+    if len(params) != len(grads) or any((np.shape(p) != np.shape(g) for p, g in zip(params, grads))):
+        raise ValueError('params and grads must have the same length and shapes')
+    first = 'momentum_buffer' not in state
+    if momentum > 0 and first:
+        state['momentum_buffer'] = [np.zeros_like(p) for p in params]
+    for i, (p, g) in enumerate(zip(params, grads)):
+        d = g + weight_decay * p
+        if momentum > 0:
+            v = state['momentum_buffer'][i]
+            v *= momentum
+            v += d
+            if nesterov:
+                v *= momentum
+                v += d
+            d = v
+        p -= lr * d
+
+
+@wrong("sgd_step", caught_by="test_sgd_step", section="stochastic_gradient_descent-scratch",
+       misconception="The velocities are made by np.zeros(shape), in float64 whatever the dtype of the parameters.")
+def velocities_in_float64(params, grads, state, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    if lr < 0 or momentum < 0 or weight_decay < 0:
+        raise ValueError('lr, momentum and weight_decay must not be negative')
+    if nesterov and momentum == 0:
+        raise ValueError('Nesterov momentum needs momentum > 0')
+    if len(params) != len(grads) or any((np.shape(p) != np.shape(g) for p, g in zip(params, grads))):
+        raise ValueError('params and grads must have the same length and shapes')
+    first = 'momentum_buffer' not in state
+    if momentum > 0 and first:
+        state['momentum_buffer'] = [np.zeros(p.shape) for p in params]
+    for i, (p, g) in enumerate(zip(params, grads)):
+        d = g + weight_decay * p
+        if momentum > 0:
+            v = state['momentum_buffer'][i]
+            v *= momentum
+            v += d
+            d = d + momentum * v if nesterov else v
+        p -= lr * d
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-real",
+       misconception="softmax is applied before cross_entropy, which wants logits and applies it itself.")
+def softmax_before_cross_entropy(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=1.0, momentum=momentum, weight_decay=weight_decay)
+    losses, t = ([], 0)
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n, batch_size):
+            index = torch.as_tensor(permutation[start:start + batch_size])
+            optimizer.param_groups[0]['lr'] = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(torch.softmax(X[index] @ W + b, 1), y[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return (W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64))
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-scratch",
+       misconception="momentum is not passed on to the optimizer.")
+def momentum_not_passed_on(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=1.0, weight_decay=weight_decay)
+    losses, t = ([], 0)
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n, batch_size):
+            index = torch.as_tensor(permutation[start:start + batch_size])
+            optimizer.param_groups[0]['lr'] = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[index] @ W + b, y[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return (W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64))
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-schedules",
+       misconception="The schedule is asked once more, for the rate of the optimizer's constructor.")
+def asks_for_the_constructor(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=schedule(0), momentum=momentum, weight_decay=weight_decay)
+    losses, t = ([], 0)
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n, batch_size):
+            index = torch.as_tensor(permutation[start:start + batch_size])
+            optimizer.param_groups[0]['lr'] = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[index] @ W + b, y[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return (W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64))
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-scratch",
+       misconception="Weight decay is written into the loss instead of the optimizer: the same steps, but the reported loss holds its term.")
+def decay_in_the_reported_loss(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=1.0, momentum=momentum)
+    losses, t = ([], 0)
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n, batch_size):
+            index = torch.as_tensor(permutation[start:start + batch_size])
+            optimizer.param_groups[0]['lr'] = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[index] @ W + b, y[index])
+            loss = loss + weight_decay / 2 * ((W ** 2).sum() + (b ** 2).sum())
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return (W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64))
+
+
+@wrong("train_softmax", caught_by="test_train_softmax", section="stochastic_gradient_descent-epoch",
+       misconception="The tail of every epoch is dropped: some examples are not trained on.")
+def trains_without_the_tail(X, y, n_classes, order, batch_size, schedule, momentum=0.0, weight_decay=0.0):
+    n, d = X.shape
+    W = torch.zeros(d, n_classes, dtype=torch.float64, requires_grad=True)
+    b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([W, b], lr=1.0, momentum=momentum, weight_decay=weight_decay)
+    losses, t = ([], 0)
+    for permutation in order:
+        total = 0.0
+        for start in range(0, n - batch_size + 1, batch_size):
+            index = torch.as_tensor(permutation[start:start + batch_size])
+            optimizer.param_groups[0]['lr'] = schedule(t)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(X[index] @ W + b, y[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+            t += 1
+        losses.append(total / n)
+    return (W.detach(), b.detach(), torch.tensor(losses, dtype=torch.float64))
+
+
+@wrong("svrg", caught_by="test_svrg", section="stochastic_gradient_descent-svrg",
+       misconception="The snapshot is renewed at every inner step, so the correction always cancels: this is gradient descent, at n gradients a step.")
+def renews_the_snapshot_every_step(X, y, w, lr, indices, l2):
+    if lr <= 0:
+        raise ValueError(f'lr must be positive, got {lr}')
+    w = np.array(w, dtype=np.float64)
+    norms = []
+    for stage in indices:
+        snapshot = w.copy()
+        full = logistic_gradient(snapshot, X, y, l2)
+        norms.append(np.linalg.norm(full))
+        for i in stage:
+            snapshot = w.copy()
+            full = logistic_gradient(snapshot, X, y, l2)
+            row, label = (X[i:i + 1], y[i:i + 1])
+            w = w - lr * (logistic_gradient(w, row, label, l2) - logistic_gradient(snapshot, row, label, l2) + full)
+    return (w, np.array(norms, dtype=np.float64))
+
+
+@wrong("svrg", caught_by="test_svrg", section="stochastic_gradient_descent-svrg",
+       misconception="l2 is missing in the example's gradient at the snapshot, so the estimator is biased.")
+def regulariser_missing_at_the_snapshot(X, y, w, lr, indices, l2):
+    if lr <= 0:
+        raise ValueError(f'lr must be positive, got {lr}')
+    w = np.array(w, dtype=np.float64)
+    norms = []
+    for stage in indices:
+        snapshot = w.copy()
+        full = logistic_gradient(snapshot, X, y, l2)
+        norms.append(np.linalg.norm(full))
+        for i in stage:
+            row, label = (X[i:i + 1], y[i:i + 1])
+            w = w - lr * (logistic_gradient(w, row, label, l2) - logistic_gradient(snapshot, row, label, 0.0) + full)
+    return (w, np.array(norms, dtype=np.float64))
+
+
+@wrong("svrg", caught_by="test_svrg", section="stochastic_gradient_descent-svrg",
+       misconception="l2 is missing in the snapshot's full gradient, so the estimator is biased.")
+def regulariser_missing_in_the_full_gradient(X, y, w, lr, indices, l2):
+    if lr <= 0:
+        raise ValueError(f'lr must be positive, got {lr}')
+    w = np.array(w, dtype=np.float64)
+    norms = []
+    for stage in indices:
+        snapshot = w.copy()
+        full = logistic_gradient(snapshot, X, y, 0.0)
+        norms.append(np.linalg.norm(full))
+        for i in stage:
+            row, label = (X[i:i + 1], y[i:i + 1])
+            w = w - lr * (logistic_gradient(w, row, label, l2) - logistic_gradient(snapshot, row, label, l2) + full)
+    return (w, np.array(norms, dtype=np.float64))
+
+
+@wrong("noise_scale", caught_by="test_noise_scale", section="stochastic_gradient_descent-noise-scale",
+       misconception="Negative estimates are cut off at zero: over many measurements their mean is then too large.")
+def cuts_off_at_zero(small_grads, big_grads, b_small, b_big):
+    if not 1 <= b_small < b_big:
+        raise ValueError(f'1 <= b_small < b_big is needed, got {b_small} and {b_big}')
+    small = (np.asarray(small_grads, dtype=np.float64) ** 2).sum(axis=1).mean()
+    big = (np.asarray(big_grads, dtype=np.float64) ** 2).sum(axis=1).mean()
+    g2 = max(0.0, (b_big * big - b_small * small) / (b_big - b_small))
+    trace = max(0.0, (small - big) / (1 / b_small - 1 / b_big))
+    return (float(g2), float(trace), float(trace / g2) if g2 > 0 else math.inf)
+
+
+@wrong("qsgd", caught_by="test_qsgd", section="stochastic_gradient_descent-qsgd",
+       misconception="floor(r + u) rounds up for large u: the same distribution, but not the rule of the task, which rounds up for small u.")
+def floor_of_the_sum(g, s, u):
+    g, u = (np.asarray(g, dtype=np.float64), np.asarray(u))
+    if s < 1:
+        raise ValueError(f's must be at least 1, got {s}')
+    if g.shape != u.shape:
+        raise ValueError(f'g has shape {g.shape} but u has shape {u.shape}')
+    norm = np.sqrt((g * g).sum())
+    if norm == 0:
+        return np.zeros_like(g)
+    r = s * np.abs(g) / norm
+    level = np.floor(r + u)
+    return norm * np.sign(g) * level / s
+
+
+@wrong("qsgd", caught_by="test_qsgd", section="stochastic_gradient_descent-qsgd",
+       misconception="A gradient with a tiny norm is taken for zero, though the result should scale with the gradient.")
+def takes_tiny_for_zero(g, s, u):
+    g, u = (np.asarray(g, dtype=np.float64), np.asarray(u))
+    if s < 1:
+        raise ValueError(f's must be at least 1, got {s}')
+    if g.shape != u.shape:
+        raise ValueError(f'g has shape {g.shape} but u has shape {u.shape}')
+    norm = np.sqrt((g * g).sum())
+    if norm < 1e-12:
+        return np.zeros_like(g)
+    r = s * np.abs(g) / norm
+    level = np.floor(r)
+    level = level + (u < r - level)
+    return norm * np.sign(g) * level / s
