@@ -1063,3 +1063,48 @@ def zero_point_added_before_rounding(x, layers):
         if index < len(layers) - 1:
             x = np.maximum(x, 0.0)
     return x
+
+
+@wrong("run_quantized_mlp", caught_by="test_quantized_mlp", section="quantization-affine",
+       misconception="The rounded input is cast to 32 bits before the clip, where huge values become the lowest integer.")
+def cast_before_saturation(x, layers):
+    x = np.asarray(x, dtype=np.float64)
+    for index, layer in enumerate(layers):
+        whole = np.rint(x / layer["x_scale"])
+        q = np.clip(np.where(np.abs(whole) < 2**31, whole, -(2**31)) + layer["x_zero"], 0, 255).astype(np.int32)
+        acc = (q - layer["x_zero"]) @ layer["q_weight"].T.astype(np.int32) + layer["q_bias"]
+        x = layer["x_scale"] * layer["w_scale"] * acc
+        if index < len(layers) - 1:
+            x = np.maximum(x, 0.0)
+    return x
+
+
+@wrong("run_quantized_mlp", caught_by="test_quantized_mlp", section="quantization-matmul",
+       misconception="The sums are taken in float32, which holds integers up to 2**24 only.")
+def sums_in_float32(x, layers):
+    x = np.asarray(x, dtype=np.float64)
+    for index, layer in enumerate(layers):
+        q = np.clip(np.rint(x / layer["x_scale"]) + layer["x_zero"], 0, 255).astype(np.float32)
+        acc = (q - layer["x_zero"]) @ layer["q_weight"].T.astype(np.float32) + layer["q_bias"]
+        x = layer["x_scale"] * layer["w_scale"] * acc.astype(np.float64)
+        if index < len(layers) - 1:
+            x = np.maximum(x, 0.0)
+    return x
+
+
+@wrong("mse_scale", caught_by="test_mse_scale", section="quantization-calibration",
+       misconception="np.arange with a fractional step gives one candidate too many for some C, above the maximum.")
+def candidates_from_arange(x, bits=8, candidates=100):
+    x = np.asarray(x, dtype=np.float64)
+    if x.size == 0 or bits < 2 or candidates < 1:
+        raise ValueError("invalid")
+    n, largest = 2 ** (bits - 1) - 1, np.abs(x).max()
+    if largest == 0:
+        return 1.0, 0.0
+    best = (1.0, np.inf)
+    for ratio in np.arange(1 / candidates, 1 + 1 / candidates, 1 / candidates):
+        scale = ratio * largest / n
+        error = float(np.mean((scale * np.clip(np.rint(x / scale), -n, n) - x) ** 2))
+        if error <= best[1]:
+            best = (float(scale), error)
+    return best
