@@ -302,16 +302,6 @@ def integers_in_float64(x, layers):
     return h
 
 
-@variant("affine_parameters", why="the zero-point from the shifted lower end, scale times q_min minus low")
-def from_shifted_low(x_min, x_max, bits=8, signed=False):
-    if bits < 2 or bits > 16 or not (abs(x_min) < np.inf and abs(x_max) < np.inf) or x_min > x_max:
-        raise ValueError("invalid range or width")
-    q_min, steps = (-(1 << bits >> 1) if signed else 0), (1 << bits) - 1
-    low, high = sorted([float(x_min), 0.0, float(x_max)])[::2]
-    scale = float(np.diff([low, high])[0]) / steps if high > low else 1.0
-    return scale, q_min - int(np.rint(low / scale))
-
-
 @variant("quantize_per_channel", why="one product with n over the maximum, through a transposed view")
 def times_levels_over_maximum(w, axis=0, bits=8):
     if bits not in range(2, 9):
@@ -342,21 +332,6 @@ def through_bits(q):
     padded = np.zeros((*q.shape[:-1], -(-q.shape[-1] // 2) * 8), dtype=np.uint8)
     padded[..., : 4 * q.shape[-1]] = bits.reshape(*q.shape[:-1], 4 * q.shape[-1])
     return np.packbits(padded, axis=-1, bitorder="little")
-
-
-@variant("mse_scale", why="candidates from linspace, the levels counted in integers")
-def integer_levels(x, bits=8, candidates=100):
-    x = np.asarray(x, dtype=np.float64).reshape(-1)
-    if len(x) == 0 or bits < 2 or candidates < 1:
-        raise ValueError("invalid")
-    n, largest = 2 ** (bits - 1) - 1, np.linalg.norm(x, np.inf)
-    best = (1.0, np.inf) if largest else (1.0, 0.0)
-    for scale in np.linspace(0, largest / n, candidates + 1)[1:] if largest else ():
-        q = np.round(np.clip(x / scale, -n, n)).astype(np.int64)
-        error = np.dot(x - scale * q, x - scale * q) / len(x)
-        if error <= best[1]:
-            best = (scale, error)
-    return float(best[0]), float(best[1])
 
 
 @variant("fake_quantize", why="a hook replaces the gradient; the values are read back as a difference of products")
