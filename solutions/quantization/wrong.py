@@ -1108,3 +1108,21 @@ def candidates_from_arange(x, bits=8, candidates=100):
         if error <= best[1]:
             best = (float(scale), error)
     return best
+
+
+@wrong("mse_scale", caught_by="test_mse_scale", section="quantization-affine",
+       misconception="The level -n - 1 is used too, though the symmetric map leaves it out.")
+def lowest_level_used(x, bits=8, candidates=100):
+    x = np.asarray(x, dtype=np.float64)
+    if x.size == 0 or bits < 2 or candidates < 1:
+        raise ValueError("invalid")
+    n, largest = 2 ** (bits - 1) - 1, np.abs(x).max()
+    if largest == 0:
+        return 1.0, 0.0
+    best = (1.0, np.inf)
+    for i in range(1, candidates + 1):
+        scale = i / candidates * largest / n
+        error = float(np.mean((scale * np.clip(np.rint(x / scale), -n - 1, n) - x) ** 2))
+        if error <= best[1]:
+            best = (float(scale), error)
+    return best
