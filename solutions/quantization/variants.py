@@ -300,3 +300,59 @@ def integers_in_float64(x, layers):
         if i != len(layers) - 1:
             h[h < 0] = 0.0
     return h
+
+
+@variant("quantize_per_channel", why="one product with n over the maximum, through a transposed view")
+def times_levels_over_maximum(w, axis=0, bits=8):
+    if bits not in range(2, 9):
+        raise ValueError("bits must be from 2 to 8")
+    n = 2 ** (bits - 1) - 1
+    last = np.swapaxes(np.array(w, dtype=np.float64), axis, -1)
+    largest = np.abs(last).reshape(-1, last.shape[-1]).max(axis=0)
+    q = np.rint(last * n / np.where(largest > 0, largest, np.inf)).astype(np.int8)
+    shape = [1] * last.ndim
+    shape[axis] = -1
+    return np.swapaxes(q, axis, -1), np.where(largest > 0, largest / n, 1.0).reshape(shape)
+
+
+@variant("int8_matmul", why="the product in float64, exact below 2**53")
+def exact_in_float64(q_x, x_scale, x_zero, q_w, w_scale, w_zero):
+    for q in (q_x, q_w):
+        if q.dtype.kind not in "iu" or q.dtype.itemsize != 1:
+            raise TypeError("8-bit integers only")
+    acc = (q_x.astype(float) - float(x_zero)) @ (q_w.astype(float) - np.asarray(w_zero).astype(float))
+    return acc.astype(np.int32), acc * w_scale * x_scale
+
+
+@variant("pack_int4", why="through the bits of each nibble")
+def through_bits(q):
+    if not np.isin(q, range(-8, 8)).all():
+        raise ValueError("values must lie in [-8, 7]")
+    bits = (q[..., None].astype(np.int64) >> np.arange(4)) & 1  # (..., n, 4), lowest first
+    padded = np.zeros((*q.shape[:-1], -(-q.shape[-1] // 2) * 8), dtype=np.uint8)
+    padded[..., : 4 * q.shape[-1]] = bits.reshape(*q.shape[:-1], 4 * q.shape[-1])
+    return np.packbits(padded, axis=-1, bitorder="little")
+
+
+@variant("fake_quantize", why="a hook replaces the gradient; the values are read back as a difference of products")
+def with_hook(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if not scale > 0 or not q_min < q_max:
+        raise ValueError("invalid")
+    r = torch.round(torch.div(x.detach(), scale)).add(zero_point)
+    clipped = torch.minimum(torch.maximum(r, torch.full_like(r, q_min)), torch.full_like(r, q_max))
+    y = clipped * scale - zero_point * scale
+    if not x.requires_grad:
+        return y
+    through = x * 1.0
+    through.register_hook(lambda gradient: gradient.masked_fill(r != clipped, 0.0))
+    return y + (through - through.detach())
+
+
+@variant("run_quantized_mlp", why="the ReLU as a clip of the next integers at their own zero-point")
+def relu_as_clip(x, layers):
+    x, floor = np.asarray(x, dtype=np.float64), 0
+    for layer in layers:
+        q = np.clip(np.rint(x / layer["x_scale"]) + layer["x_zero"], floor and layer["x_zero"], 255)
+        acc = (q.astype(np.int64) - layer["x_zero"]) @ layer["q_weight"].astype(np.int64).T + layer["q_bias"]
+        x, floor = acc * layer["w_scale"] * layer["x_scale"], 1
+    return x

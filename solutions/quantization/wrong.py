@@ -840,3 +840,289 @@ def relu_left_to_the_clip(x, layers):
         acc = (q - layer["x_zero"]) @ layer["q_weight"].T.astype(np.int32) + layer["q_bias"]
         x = layer["x_scale"] * layer["w_scale"] * acc
     return x
+
+
+@wrong("affine_parameters", caught_by="test_affine_parameters", section="quantization-affine",
+       misconception="Only the lower limit is widened to zero: a range below zero has its zero-point above the integer range.")
+def upper_limit_not_widened(x_min, x_max, bits=8, signed=False):
+    if not 2 <= bits <= 16 or not (np.isfinite(x_min) and np.isfinite(x_max)) or x_min > x_max:
+        raise ValueError("invalid")
+    q_min = -(2 ** (bits - 1)) if signed else 0
+    low, high = min(float(x_min), 0.0), float(x_max)
+    if low == high:
+        return 1.0, q_min
+    scale = (high - low) / (2**bits - 1)
+    return scale, q_min + int(np.rint(-low / scale))
+
+
+@wrong("quantize", caught_by="test_quantize", section="quantization-affine",
+       misconception="q_max is 2**bits - 1 for signed integers too, so large values wrap around in the signed dtype.")
+def unsigned_top_for_signed(x, scale, zero_point, bits=8, signed=False):
+    x = np.asarray(x, dtype=np.float64)
+    q_min = -(2 ** (bits - 1)) if signed else 0
+    q_max = 2**bits - 1
+    if np.isnan(x).any() or not np.all(np.asarray(scale) > 0) or np.any(np.asarray(zero_point) < q_min) or np.any(np.asarray(zero_point) > q_max):
+        raise ValueError("invalid")
+    dtype = f"{'int' if signed else 'uint'}{8 if bits <= 8 else 16}"
+    return np.clip(np.rint(x / scale) + zero_point, q_min, q_max).astype(np.int64).astype(dtype)
+
+
+@wrong("int8_matmul", caught_by="test_int8_matmul", section="quantization-matmul",
+       misconception="The row and column sums are taken in 16 bits, which hold only a few hundred terms.")
+def sixteen_bit_sums(q_x, x_scale, x_zero, q_w, w_scale, w_zero):
+    if q_x.dtype not in (np.uint8, np.int8) or q_w.dtype not in (np.uint8, np.int8):
+        raise TypeError("dtype")
+    if q_x.shape[1] != q_w.shape[0]:
+        raise ValueError("shape")
+    a, b, z_w = q_x.astype(np.int32), q_w.astype(np.int32), np.asarray(w_zero, dtype=np.int32)
+    rows = q_x.sum(axis=1, keepdims=True, dtype=np.int16).astype(np.int32)
+    columns = q_w.sum(axis=0, dtype=np.int16).astype(np.int32)
+    acc = (a @ b - z_w * rows - int(x_zero) * columns + a.shape[1] * int(x_zero) * z_w).astype(np.int32)
+    return acc, x_scale * w_scale * acc
+
+
+@wrong("pack_int4", caught_by="test_pack_int4", section="quantization-int4",
+       misconception="The range is tested on the absolute value, which in int8 is -128 for -128.")
+def absolute_value_tested(q):
+    if (np.abs(q) > 8).any() or (q == 8).any():
+        raise ValueError("range")
+    nibbles = (q.astype(np.int64) % 16).astype(np.uint8)
+    if q.shape[-1] % 2:
+        nibbles = np.concatenate([nibbles, np.zeros((*q.shape[:-1], 1), dtype=np.uint8)], axis=-1)
+    return nibbles[..., ::2] + 16 * nibbles[..., 1::2]
+
+
+@wrong("pack_int4", caught_by="test_pack_int4", section="quantization-int4",
+       misconception="The cast to 32 bits comes before the range check, so 2**32 passes as 0.")
+def int32_before_range_check(q):
+    q = q.astype(np.int32)
+    if ((q < -8) | (q > 7)).any():
+        raise ValueError("range")
+    nibbles = (q % 16).astype(np.uint8)
+    if q.shape[-1] % 2:
+        nibbles = np.concatenate([nibbles, np.zeros((*q.shape[:-1], 1), dtype=np.uint8)], axis=-1)
+    return nibbles[..., ::2] + 16 * nibbles[..., 1::2]
+
+
+@wrong("mse_scale", caught_by="test_mse_scale", section="quantization-calibration",
+       misconception="The clip, n times the scale, is returned in place of the scale.")
+def clip_returned(x, bits=8, candidates=100):
+    x = np.asarray(x, dtype=np.float64)
+    if x.size == 0 or bits < 2 or candidates < 1:
+        raise ValueError("invalid")
+    n, largest = 2 ** (bits - 1) - 1, np.abs(x).max()
+    if largest == 0:
+        return 1.0, 0.0
+    trials = []
+    for i in range(1, candidates + 1):
+        clip = i / candidates * largest
+        error = np.mean((clip / n * np.clip(np.rint(x * n / clip), -n, n) - x) ** 2)
+        trials.append((float(error), -i, float(clip)))
+    error, _, clip = min(trials)
+    return clip, error
+
+
+@wrong("mse_scale", caught_by="test_mse_scale", section="quantization-calibration",
+       misconception="The levels are stored in 16 bits, where those of wider quantizers wrap around.")
+def levels_in_sixteen_bits(x, bits=8, candidates=100):
+    x = np.asarray(x, dtype=np.float64)
+    if x.size == 0 or bits < 2 or candidates < 1:
+        raise ValueError("invalid")
+    n, largest = 2 ** (bits - 1) - 1, np.abs(x).max()
+    if largest == 0:
+        return 1.0, 0.0
+    best = (1.0, np.inf)
+    for i in range(1, candidates + 1):
+        scale = i / candidates * largest / n
+        q = np.clip(np.rint(x / scale), -n, n).astype(np.int64).astype(np.int16)
+        error = float(np.mean((scale * q - x) ** 2))
+        if error <= best[1]:
+            best = (float(scale), error)
+    return best
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-library",
+       misconception="This is PyTorch's own operation, which multiplies by 1 / scale and calculates in float32 for a float64 tensor too.")
+def pytorchs_operation(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, q_min, q_max)
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-library",
+       misconception="x is multiplied by 1 / scale, which rounds twice and moves exact halves.")
+def multiplied_by_reciprocal(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    r = torch.round(x.detach() * (1 / scale)) + zero_point
+    x_hat = (r.clamp(q_min, q_max) - zero_point) * scale
+    return x_hat + (x - x.detach()) * ((r >= q_min) & (r <= q_max))
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-library",
+       misconception="The scale becomes a float32 tensor, so float64 is divided by a rounded scale.")
+def scale_in_float32(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    r = torch.round(x.detach() / torch.tensor(scale, dtype=torch.float32)) + zero_point
+    x_hat = (r.clamp(q_min, q_max) - zero_point) * scale
+    return x_hat + (x - x.detach()) * ((r >= q_min) & (r <= q_max))
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-affine",
+       misconception="The zero-point is added before rounding, which moves exact halves when it is odd.")
+def zero_point_before_rounding(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    r = torch.round(x.detach() / scale + zero_point)
+    x_hat = (r.clamp(q_min, q_max) - zero_point) * scale
+    return x_hat + (x - x.detach()) * ((r >= q_min) & (r <= q_max))
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-ste",
+       misconception="Masked rightly, but the value is x + (x_hat - x), which loses x_hat where a huge x is clipped.")
+def masked_inexact_forward(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    r = torch.round(x.detach() / scale) + zero_point
+    x_hat = (r.clamp(q_min, q_max) - zero_point) * scale
+    through = torch.where((r >= q_min) & (r <= q_max), x, x.detach())
+    return through + (x_hat - through).detach()
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-ste",
+       misconception="The mask asks whether the value moved by at most half a step: wrong at a half that rounds beyond the last level.")
+def mask_by_distance(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    r = torch.round(x.detach() / scale) + zero_point
+    x_hat = (r.clamp(q_min, q_max) - zero_point) * scale
+    return x_hat + (x - x.detach()) * ((x_hat - x.detach()).abs() <= scale / 2)
+
+
+@wrong("fake_quantize", caught_by="test_fake_quantize", section="quantization-affine",
+       misconception="The rounded quotient is cast to 32 bits before the clip, where huge values become the lowest integer.")
+def int32_before_clip(x, scale, zero_point=0, q_min=-128, q_max=127):
+    if scale <= 0 or q_min >= q_max:
+        raise ValueError("invalid")
+    whole = torch.round(x.detach() / scale)
+    r = torch.where(whole.abs() < 2**31, whole, -(2.0**31)) + zero_point  # what a cast to int32 leaves on most processors
+    x_hat = (r.clamp(q_min, q_max) - zero_point) * scale
+    return x_hat + (x - x.detach()) * ((r >= q_min) & (r <= q_max))
+
+
+@wrong("quantize_mlp", caught_by="test_quantized_mlp", section="quantization-affine",
+       misconception="The input range is not widened to contain zero, so its zero-point leaves the eight bits.")
+def input_range_not_widened(weights, biases, calibration):
+    layers, x = [], np.asarray(calibration, dtype=np.float64)
+    for w, b in zip(weights, biases, strict=True):
+        w, b = np.asarray(w, dtype=np.float64), np.asarray(b, dtype=np.float64)
+        step, steps = float(x.max() - x.min()) / 255, np.abs(w).max(axis=1) / 127
+        layers.append({"x_scale": step, "x_zero": int(np.rint(-x.min() / step)), "q_weight": np.rint(w / steps[:, None]).astype(np.int8),
+                       "w_scale": steps, "q_bias": np.rint(b / (step * steps)).astype(np.int32)})
+        x = np.maximum(x @ w.T + b, 0.0)
+    return layers
+
+
+@wrong("quantize_mlp", caught_by="test_quantized_mlp", section="quantization-network",
+       misconception="The bias is divided in float32, whose 24 bits don't hold the large integers that it becomes.")
+def bias_in_float32(weights, biases, calibration):
+    layers, x = [], np.asarray(calibration, dtype=np.float64)
+    for w, b in zip(weights, biases, strict=True):
+        w, b = np.asarray(w, dtype=np.float64), np.asarray(b, dtype=np.float64)
+        low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
+        step, steps = (high - low) / 255, np.abs(w).max(axis=1) / 127
+        layers.append({"x_scale": step, "x_zero": int(np.rint(-low / step)), "q_weight": np.rint(w / steps[:, None]).astype(np.int8),
+                       "w_scale": steps, "q_bias": np.rint(b.astype(np.float32) / (step * steps).astype(np.float32)).astype(np.int32)})
+        x = np.maximum(x @ w.T + b, 0.0)
+    return layers
+
+
+@wrong("quantize_mlp", caught_by="test_quantized_mlp", section="quantization-network",
+       misconception="The weight scales keep their reduced axis, so they multiply rows of the result instead of its columns.")
+def weight_scale_keeps_its_axis(weights, biases, calibration):
+    layers, x = [], np.asarray(calibration, dtype=np.float64)
+    for w, b in zip(weights, biases, strict=True):
+        w, b = np.asarray(w, dtype=np.float64), np.asarray(b, dtype=np.float64)
+        low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
+        step, steps = (high - low) / 255, np.abs(w).max(axis=1, keepdims=True) / 127
+        layers.append({"x_scale": step, "x_zero": int(np.rint(-low / step)), "q_weight": np.rint(w / steps).astype(np.int8),
+                       "w_scale": steps, "q_bias": np.rint(b / (step * steps[:, 0])).astype(np.int32)})
+        x = np.maximum(x @ w.T + b, 0.0)
+    return layers
+
+
+@wrong("run_quantized_mlp", caught_by="test_quantized_mlp", section="quantization-affine",
+       misconception="The zero-point is added before rounding, which moves exact halves when it is odd.")
+def zero_point_added_before_rounding(x, layers):
+    x = np.asarray(x, dtype=np.float64)
+    for index, layer in enumerate(layers):
+        q = np.clip(np.rint(x / layer["x_scale"] + layer["x_zero"]), 0, 255).astype(np.int32)
+        acc = (q - layer["x_zero"]) @ layer["q_weight"].T.astype(np.int32) + layer["q_bias"]
+        x = layer["x_scale"] * layer["w_scale"] * acc
+        if index < len(layers) - 1:
+            x = np.maximum(x, 0.0)
+    return x
+
+
+@wrong("run_quantized_mlp", caught_by="test_quantized_mlp", section="quantization-affine",
+       misconception="The rounded input is cast to 32 bits before the clip, where huge values become the lowest integer.")
+def cast_before_saturation(x, layers):
+    x = np.asarray(x, dtype=np.float64)
+    for index, layer in enumerate(layers):
+        whole = np.rint(x / layer["x_scale"])
+        q = np.clip(np.where(np.abs(whole) < 2**31, whole, -(2**31)) + layer["x_zero"], 0, 255).astype(np.int32)
+        acc = (q - layer["x_zero"]) @ layer["q_weight"].T.astype(np.int32) + layer["q_bias"]
+        x = layer["x_scale"] * layer["w_scale"] * acc
+        if index < len(layers) - 1:
+            x = np.maximum(x, 0.0)
+    return x
+
+
+@wrong("run_quantized_mlp", caught_by="test_quantized_mlp", section="quantization-matmul",
+       misconception="The sums are taken in float32, which holds integers up to 2**24 only.")
+def sums_in_float32(x, layers):
+    x = np.asarray(x, dtype=np.float64)
+    for index, layer in enumerate(layers):
+        q = np.clip(np.rint(x / layer["x_scale"]) + layer["x_zero"], 0, 255).astype(np.float32)
+        acc = (q - layer["x_zero"]) @ layer["q_weight"].T.astype(np.float32) + layer["q_bias"]
+        x = layer["x_scale"] * layer["w_scale"] * acc.astype(np.float64)
+        if index < len(layers) - 1:
+            x = np.maximum(x, 0.0)
+    return x
+
+
+@wrong("mse_scale", caught_by="test_mse_scale", section="quantization-calibration",
+       misconception="np.arange with a fractional step gives one candidate too many for some C, above the maximum.")
+def candidates_from_arange(x, bits=8, candidates=100):
+    x = np.asarray(x, dtype=np.float64)
+    if x.size == 0 or bits < 2 or candidates < 1:
+        raise ValueError("invalid")
+    n, largest = 2 ** (bits - 1) - 1, np.abs(x).max()
+    if largest == 0:
+        return 1.0, 0.0
+    best = (1.0, np.inf)
+    for ratio in np.arange(1 / candidates, 1 + 1 / candidates, 1 / candidates):
+        scale = ratio * largest / n
+        error = float(np.mean((scale * np.clip(np.rint(x / scale), -n, n) - x) ** 2))
+        if error <= best[1]:
+            best = (float(scale), error)
+    return best
+
+
+@wrong("mse_scale", caught_by="test_mse_scale", section="quantization-affine",
+       misconception="The level -n - 1 is used too, though the symmetric map leaves it out.")
+def lowest_level_used(x, bits=8, candidates=100):
+    x = np.asarray(x, dtype=np.float64)
+    if x.size == 0 or bits < 2 or candidates < 1:
+        raise ValueError("invalid")
+    n, largest = 2 ** (bits - 1) - 1, np.abs(x).max()
+    if largest == 0:
+        return 1.0, 0.0
+    best = (1.0, np.inf)
+    for i in range(1, candidates + 1):
+        scale = i / candidates * largest / n
+        error = float(np.mean((scale * np.clip(np.rint(x / scale), -n - 1, n) - x) ** 2))
+        if error <= best[1]:
+            best = (float(scale), error)
+    return best
