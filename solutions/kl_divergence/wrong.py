@@ -505,7 +505,7 @@ def one_pair_only(mu_p, cov_p, mu_q, cov_q):
 
 
 @wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
-       misconception="np.trace takes the first two axes of a stack; the matrices lie in the last two.")
+       misconception="Stacks end in an error: np.trace and .T take other axes than the last two, and solve needs vectors as columns, shift[..., None].")
 def trace_of_the_first_axes(mu_p, cov_p, mu_q, cov_q):
     mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
     for cov in (cov_p, cov_q):
