@@ -249,3 +249,23 @@ def list_of_steps(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32,
             if target_kl is not None and kl / target_kl > 1.5:
                 break
     return {"env_steps": used, "episode_returns": log}
+
+
+@variant("gae", why="one linear system per environment, upper bidiagonal")
+def linear_system(rewards, values, next_values, terminated, truncated, gamma=0.99, lam=0.95):
+    r, v, nv = (np.array(x, dtype=np.float64) for x in (rewards, values, next_values))
+    term, trunc = np.array(terminated, dtype=bool), np.array(truncated, dtype=bool)
+    if len({x.shape for x in (r, v, nv, term, trunc)}) != 1:
+        raise ValueError("one shape, please")
+    delta = r + gamma * (1 - term) * nv - v
+    going_on = 1.0 - (term | trunc)
+    advantages = np.array([
+        np.linalg.solve(np.eye(r.shape[1]) - gamma * lam * np.diag(going_on[n, :-1], 1), delta[n]) for n in range(len(r))
+    ])
+    return advantages, advantages + v
+
+
+@variant("entropy", why="logits shifted by log-sum-exp, written out")
+def shifted(logits):
+    logp = logits - torch.logsumexp(logits, dim=-1, keepdim=True)
+    return (-logp * logp.exp()).sum(dim=-1).mean()

@@ -1678,8 +1678,8 @@ def distance_compared(ratio, advantage, low=0.2, high=0.2):
     return objective, np.where(done, 0.0, advantage)
 
 
-@wrong("policy_loss", caught_by="test_policy_loss", section="proximal_policy_optimization-surrogate",
-       misconception="Two probabilities are divided: in float32 both may be 0, and the ratio is not a number.")
+@wrong("policy_loss", caught_by="test_policy_loss", section="proximal_policy_optimization-loop",
+       misconception="Two probabilities are divided: in float32 both may be 0, and the ratio is not a number. Subtract the logarithms first.")
 def ratio_of_exponentials(logp, old_logp, advantages, clip=0.2):
     ratio = logp.exp() / old_logp.detach().exp()
     a = advantages.detach()
@@ -2146,3 +2146,99 @@ def normalised_by_torch_std(logp, old_logp, advantages, clip=0.2):
     a = (a - a.mean()) / (a.std() + 1e-08)
     clipped = torch.clamp(ratio, 1 - clip, 1 + clip)
     return -torch.minimum(ratio * a, clipped * a).mean()
+
+
+@wrong("policy_loss", caught_by="test_policy_loss", section="proximal_policy_optimization-clip",
+       misconception="The clipped term is detached: inside the range, where both terms are equal, half of the gradient is lost.")
+def clipped_term_detached(logp, old_logp, advantages, clip=0.2):
+    ratio = torch.exp(logp - old_logp.detach())
+    a = advantages.detach()
+    clipped = torch.clamp(ratio, 1 - clip, 1 + clip).detach()
+    return -torch.minimum(ratio * a, clipped * a).mean()
+
+
+@wrong("gae", caught_by="test_gae", section="proximal_policy_optimization-gae",
+       misconception="Where both flags are set, the time limit decides: the value of a terminal state is counted.")
+def truncation_decides(rewards, values, next_values, terminated, truncated, gamma=0.99, lam=0.95):
+    rewards, values, next_values = (np.asarray(x, dtype=np.float64) for x in (rewards, values, next_values))
+    terminated, truncated = np.asarray(terminated, dtype=bool), np.asarray(truncated, dtype=bool)
+    if not rewards.shape == values.shape == next_values.shape == terminated.shape == truncated.shape:
+        raise ValueError("rewards, values, next_values, terminated and truncated must have one shape")
+    delta = rewards + gamma * np.where(terminated & ~truncated, 0.0, next_values) - values
+    advantages, following = np.zeros_like(delta), np.zeros(len(delta))
+    for t in reversed(range(delta.shape[1])):
+        following = delta[:, t] + gamma * lam * ~(terminated[:, t] | truncated[:, t]) * following
+        advantages[:, t] = following
+    return advantages, advantages + values
+
+
+@wrong("minibatches", caught_by="test_minibatches", section="proximal_policy_optimization-loop",
+       misconception="One shuffle for all epochs, which each epoch only starts at another place.")
+def order_rolled(size, minibatch_size, epochs, rng):
+    if size < 1 or minibatch_size < 1:
+        raise ValueError(f"size and minibatch_size must be at least 1, got {size} and {minibatch_size}")
+    first = rng.permutation(size)
+    for _ in range(epochs):
+        order = np.roll(first, rng.integers(size))
+        for start in range(0, size, minibatch_size):
+            yield order[start : start + minibatch_size]
+
+
+@wrong("entropy", caught_by="test_value_and_entropy", section="proximal_policy_optimization-value",
+       misconception="The probabilities are cut off from below before the logarithm: the entropy of rare actions is wrong.")
+def probabilities_cut_off(logits):
+    p = torch.softmax(logits, dim=-1)
+    return -(p * p.clamp_min(1e-12).log()).sum(dim=-1).mean()
+
+
+@wrong("entropy", caught_by="test_value_and_entropy", section="proximal_policy_optimization-value",
+       misconception="torch.where hides 0 · log 0 from the value; its gradient is still not a number.")
+def where_hides_the_value_only(logits):
+    p = torch.softmax(logits, dim=-1)
+    return torch.where(p > 0, -p * p.log(), torch.zeros_like(p)).sum(dim=-1).mean()
+
+
+@wrong("train_ppo", caught_by="test_train_ppo", section="proximal_policy_optimization-loop",
+       misconception="reshape in place of swapping the axes: the arrays are (N, T), but rows mix environments and times.")
+def reshaped_for_turned(env, agent, advantage_fn, rng, *, env_steps, rollout_steps=32, epochs=6, minibatch_size=256,
+              gamma=0.98, lam=0.9, clip=0.2, value_weight=0.5, entropy_weight=0.0, learning_rate=4e-3, target_kl=None):
+    samples = rollout_steps * env.num_envs
+    iterations = env_steps // samples
+    if iterations < 1:
+        raise ValueError(f"env_steps={env_steps} is less than one iteration of {samples} steps")
+    observation, running, episode_returns = env.reset(), np.zeros(env.num_envs), []
+    for i in range(iterations):
+        rows = []
+        for _ in range(rollout_steps):
+            action, logp = agent.act(observation, rng)
+            step = env.step(action)
+            rows.append((observation, action, logp, step.reward, step.terminated, step.truncated, step.final_observation))
+            observation = step.observation
+            running = running + step.reward
+            ended = step.terminated | step.truncated
+            episode_returns += [float(x) for x in running[ended]]
+            running = np.where(ended, 0.0, running)
+        stacked = [np.stack(x) for x in zip(*rows)]
+        observations, actions, logps, rewards, terminated, truncated, finals = (
+            x.reshape(env.num_envs, rollout_steps, *x.shape[2:]) for x in stacked
+        )
+        advantages, returns = advantage_fn(
+            rewards, agent.value(observations), agent.value(finals), terminated, truncated, gamma, lam
+        )
+        data = {"observations": observations, "actions": actions, "logp": logps, "advantages": advantages, "returns": returns}
+        data = {k: v.reshape(samples, *v.shape[2:]) for k, v in data.items()}
+        stop = False
+        for _ in range(epochs):
+            order = rng.permutation(samples)
+            for start in range(0, samples, minibatch_size):
+                batch = {k: v[order[start : start + minibatch_size]] for k, v in data.items()}
+                a = batch["advantages"]
+                batch["advantages"] = (a - a.mean()) / (a.std() + 1e-8)
+                kl = agent.improve(batch, learning_rate=learning_rate * (1 - i / iterations), clip=clip,
+                                   value_weight=value_weight, entropy_weight=entropy_weight)
+                stop = target_kl is not None and kl > 1.5 * target_kl
+                if stop:
+                    break
+            if stop:
+                break
+    return {"env_steps": iterations * samples, "episode_returns": episode_returns}
