@@ -112,7 +112,7 @@ def test_a_description_is_cut_at_a_word() -> None:
 
 def test_formulas_and_code_are_indexed_by_what_people_type() -> None:
     assert characters(r"\frac{1}{\sqrt{d}} \le \beta") == "1/√d≤β"
-    assert characters(r"1/\sqrt d, n^2") == "1/√d,n²"
+    assert characters(r"1/\sqrt d, n^2") == "1/√d, n²"
     assert characters(r"\loga \left( b \right)") == "loga ( b )", "what KaTeX can't read loses its commands"
     assert spoken(r"\operatorname{KL}(p\,\|\,q_\theta) + \mathrm{ELBO} + x_\theta") == "theta KL ELBO q_theta x_theta"
     assert spoken(r"d_k + d_{\text{model}} + \sqrt d") == "model d_k d_model sqrt √d"
