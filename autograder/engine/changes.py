@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from autograder.engine.codec import Codec, CodecError, Decoder, Encoder
 
 MULTIPLIERS = {"PCG64": 0x2360ED051FC65DA44385DF649FCCF645, "PCG64DXSM": 0xDA942042E4DD58B5}
 MOST_DRAWS = 1 << 34
+MOST_HALVES = 4096
 
 
 def contents(codec: Codec, table: list[Any], context: Any = None) -> list[bytes | None]:
@@ -101,7 +103,8 @@ def _advance(target: np.random.Generator, source: np.random.Generator) -> None:
     """Take over a generator's state if it can have got there by drawing.
 
     Else a learner could set the generator that the test draws its next data from. The distance between two states of PCG64 is
-    found bit by bit; the other generators have no such shortcut.
+    found bit by bit; the other generators have no such shortcut. The half of a word that a draw of 32 bits has left is believed if
+    one of the draws in between has left it, and forgotten if it can't be found.
     """
     old, new = target.bit_generator.state, source.bit_generator.state
     multiplier = MULTIPLIERS.get(old["bit_generator"])
@@ -116,9 +119,26 @@ def _advance(target: np.random.Generator, source: np.random.Generator) -> None:
         bit <<= 1
         plus = (multiplier + 1) * plus & mask
         multiplier = multiplier * multiplier & mask
-    if distance > MOST_DRAWS or (distance == 0 and old["has_uint32"] == 0 and new["has_uint32"] == 1):
+    if distance > MOST_DRAWS or (distance == 0 and new["has_uint32"] and not _same_half(old, new)):
         raise CodecError("a generator of random numbers was set to a state that drawing does not lead to")
+    if new["has_uint32"] and not _same_half(old, new) and new["uinteger"] not in _halves(old, min(distance, MOST_HALVES)):
+        new = {**new, "has_uint32": 0, "uinteger": 0}
     target.bit_generator.state = new
+
+
+def _same_half(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return bool(old["has_uint32"]) and old["uinteger"] == new["uinteger"]
+
+
+def _halves(old: Mapping[str, Any], draws: int) -> Iterator[int]:
+    """The halves that a draw of 32 bits may have left for the next one, if it was among the next so many: PCG64's output function."""
+    if old["bit_generator"] != "PCG64":
+        return
+    state, multiplier, plus, mask = old["state"]["state"], MULTIPLIERS["PCG64"], old["state"]["inc"], (1 << 128) - 1
+    for _ in range(draws):
+        state = (state * multiplier + plus) & mask
+        word, turn = (state >> 64 ^ state) & ((1 << 64) - 1), state >> 122
+        yield (word >> turn | word << (64 - turn)) >> 32 & 0xFFFFFFFF
 
 
 def is_random(value: Any) -> bool:

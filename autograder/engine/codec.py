@@ -133,7 +133,9 @@ class Decoder:
             raise CodecError(f"unknown tag {tag:#x}")
         try:
             value = decode(self)
-        except (struct.error, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, AttributeError, RuntimeError) as error:
+        except CodecError:
+            raise
+        except Exception as error:
             raise CodecError(f"malformed value ({type(error).__name__})") from error
         self.depth -= 1
         return value

@@ -408,3 +408,13 @@ def test_the_tests_random_numbers_can_be_drawn_but_not_chosen(change: str) -> No
     case = assignment([("f", "def f(rng):\n    rng.normal(size=1000); rng.permutation(50); rng.integers(5, dtype='i4')", test)])
     assert engine().grade_sources(case, {"f": case.source("f")}).score == 1
     assert engine().grade_sources(case, {"f": f"def f(rng):\n    {change}"}).score == 0
+
+
+def test_nor_can_the_half_of_a_word_that_a_draw_has_left() -> None:
+    answer = "def f(rng):\n    {}s = rng.bit_generator.state\n    s.update(has_uint32=1, uinteger=12345)\n    rng.bit_generator.state = s"
+    drawn = "rng = fresh_rng('f')\nf(rng)\ncheck(rng.integers(1 << 32, dtype='u4') != 12345, 'x')"
+    held = "rng = fresh_rng('f')\nrng.integers(9, dtype='u4')\nf(rng)\ncheck(True, 'x')"
+    for test, draw, score in ((drawn, "rng.random()\n    ", 1), (held, "", 0)):
+        case = assignment([("f", "def f(rng):\n    rng.integers(9, size=3, dtype='u4')", test)])
+        assert engine().grade_sources(case, {"f": case.source("f")}).score == 1
+        assert engine().grade_sources(case, {"f": answer.format(draw)}).score == score
