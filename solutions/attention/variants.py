@@ -71,6 +71,20 @@ def through_torch(q, k, v, mask=None, scale=None):
     return (weights @ tv).numpy(), weights.numpy()
 
 
+@variant("scaled_dot_product_attention", why="the smallest finite number for −∞, and the mask once more after the softmax")
+def smallest_fill(q, k, v, mask=None, scale=None):
+    if k.shape[-1] != q.shape[-1] or v.shape[-2] != k.shape[-2]:
+        raise ValueError("shapes don't fit")
+    if mask is not None and mask.dtype != bool:
+        raise TypeError("boolean mask expected")
+    scores = q @ np.swapaxes(k, -1, -2) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    allowed = np.broadcast_to(True if mask is None else mask, scores.shape)
+    scores = np.where(allowed, scores, np.finfo(scores.dtype).min)
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = powers / powers.sum(axis=-1, keepdims=True) * allowed
+    return weights @ v, weights
+
+
 @variant("attention_backward", why="einsum, with the mean taken as output · dO, as flash attention does")
 def backward_einsum(d_output, q, k, v, weights, scale=None):
     scale = q.shape[-1] ** -0.5 if scale is None else scale
@@ -105,6 +119,13 @@ def split_unflatten(x, n_heads):
     return x.unflatten(-1, (n_heads, x.shape[-1] // n_heads)).movedim(2, 1)
 
 
+@variant("split_heads", why="the chapter's reshape, which leaves the width of a head to PyTorch")
+def split_minus_one(x, n_heads):
+    if x.shape[-1] % n_heads:
+        raise ValueError("the heads don't divide the width")
+    return x.view(*x.shape[:-1], n_heads, -1).transpose(-2, -3)
+
+
 @variant("merge_heads", why="the heads concatenated")
 def merge_cat(x):
     return torch.cat(list(x.unbind(1)), dim=-1)
@@ -114,6 +135,11 @@ def merge_cat(x):
 def merge_view(x):
     batch, n_heads, length, d = x.shape
     return x.permute(0, 2, 1, 3).contiguous().view(batch, length, n_heads * d)
+
+
+@variant("merge_heads", why="a reshape that leaves the width to PyTorch")
+def merge_minus_one(x):
+    return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], -1)
 
 
 @variant("multi_head_attention", why="a loop over heads")
@@ -137,6 +163,18 @@ def with_the_library(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
     qkv = (x @ torch.cat([w_q, w_k, w_v], dim=1)).reshape(batch, length, 3, n_heads, width // n_heads)
     q, k, v = qkv.permute(2, 0, 3, 1, 4)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2) @ w_o
+
+
+@variant("multi_head_attention", why="heads folded into the batch, the smallest finite number for −∞")
+def heads_in_the_batch(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
+    batch, length, width = x.shape
+    q, k, v = ((x @ w).unflatten(-1, (n_heads, -1)).transpose(1, 2).flatten(0, 1) for w in (w_q, w_k, w_v))
+    scores = torch.bmm(q, k.mT) * (width // n_heads) ** -0.5
+    if mask is not None:
+        hidden = ~mask.expand(batch, n_heads, length, length).flatten(0, 1)
+        scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
+    heads = torch.bmm(scores.softmax(-1), v).unflatten(0, (batch, n_heads))
+    return heads.transpose(1, 2).flatten(2) @ w_o
 
 
 @variant("KVCache", why="lists of chunks, joined when needed")
@@ -181,6 +219,31 @@ class OneAtATime:
 
     def reset(self):
         self.length = 0
+
+
+@variant("KVCache", why="one buffer that doubles when it is full")
+class DoublingCache:
+    def __init__(self):
+        self.length, self.buffers = 0, None
+
+    def step(self, q, k, v):
+        m = q.shape[-2]
+        if not m == k.shape[-2] == v.shape[-2]:
+            raise ValueError("one query, key and value per new position")
+        if self.buffers is None:
+            self.buffers = [x.new_empty(*x.shape[:2], 1, x.shape[-1]) for x in (k, v)]
+        end = self.length + m
+        while self.buffers[0].shape[2] < end:
+            self.buffers = [torch.cat([b, torch.empty_like(b)], dim=2) for b in self.buffers]
+        for buffer, new in zip(self.buffers, (k, v)):
+            buffer[:, :, self.length : end] = new
+        keys, values = (b[:, :, :end] for b in self.buffers)
+        late = torch.arange(end) > torch.arange(self.length, end)[:, None]
+        self.length = end
+        scores = (q @ keys.mT / math.sqrt(q.shape[-1])).masked_fill(late, -math.inf)
+        return scores.softmax(-1) @ values
+
+    reset = __init__
 
 
 @variant("attention_cost", why="simplified by hand: heads cancel")

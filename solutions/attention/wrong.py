@@ -391,6 +391,23 @@ def warns_then_mends(q, k, v, mask=None, scale=None):
     return weights @ v, weights
 
 
+@wrong("scaled_dot_product_attention", caught_by="test_scaled_dot_product_attention", section="attention-masks",
+       misconception="−1e9 is added to masked scores: a masked key still wins where the allowed scores are lower than that.")
+def minus_1e9_added(q, k, v, mask=None, scale=None):
+    if k.shape[-1] != q.shape[-1] or v.shape[-2] != k.shape[-2]:
+        raise ValueError("shapes don't fit")
+    if mask is not None and np.asarray(mask).dtype != bool:
+        raise TypeError("the mask must be boolean")
+    scores = (1 / math.sqrt(q.shape[-1]) if scale is None else scale) * (q @ np.swapaxes(k, -1, -2))
+    if mask is not None:
+        scores = scores + np.where(mask, 0, -1e9).astype(scores.dtype)
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    if mask is not None:
+        weights = np.where(np.broadcast_to(mask, weights.shape).any(axis=-1, keepdims=True), weights, 0)
+    return weights @ v, weights
+
+
 @wrong("attention_backward", caught_by="test_attention_backward", section="attention-gradient",
        misconception="The softmax's mean term is left out: each weight is treated as if it depended on its own score only.")
 def no_mean_term(d_output, q, k, v, weights, scale=None):
@@ -477,6 +494,24 @@ def backward_zero_scale_is_default(d_output, q, k, v, weights, scale=None):
     d_weights = d_output @ np.swapaxes(v, -1, -2)
     d_scores = weights * (d_weights - (weights * d_weights).sum(axis=-1, keepdims=True))
     return scale * (d_scores @ k), scale * (np.swapaxes(d_scores, -1, -2) @ q), np.swapaxes(weights, -1, -2) @ d_output
+
+
+@wrong("attention_backward", caught_by="test_attention_backward", section="attention-gradient",
+       misconception="The mean under the weights is summed without keepdims, so it broadcasts along the queries instead of the keys.")
+def mean_without_keepdims(d_output, q, k, v, weights, scale=None):
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    d_weights = d_output @ np.swapaxes(v, -1, -2)
+    d_scores = weights * (d_weights - (weights * d_weights).sum(axis=-1))
+    return scale * d_scores @ k, scale * np.swapaxes(d_scores, -1, -2) @ q, np.swapaxes(weights, -1, -2) @ d_output
+
+
+@wrong("attention_backward", caught_by="test_attention_backward", section="attention-gradient",
+       misconception="1 / np.sqrt(d) is a NumPy float64, so float32 inputs give float64 gradients.")
+def backward_turns_to_float64(d_output, q, k, v, weights, scale=None):
+    scale = 1 / np.sqrt(q.shape[-1]) if scale is None else scale
+    d_weights = d_output @ np.swapaxes(v, -1, -2)
+    d_scores = weights * (d_weights - (weights * d_weights).sum(axis=-1, keepdims=True))
+    return scale * d_scores @ k, scale * np.swapaxes(d_scores, -1, -2) @ q, np.swapaxes(weights, -1, -2) @ d_output
 
 
 @wrong("split_heads", caught_by="test_split_heads", section="attention-heads",
@@ -629,6 +664,18 @@ def mended_with_a_finite_fill(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
     scores = q @ k.transpose(-1, -2) / d**0.5
     if mask is not None:
         scores = scores.masked_fill(~mask, -1e4)
+    return (torch.softmax(scores, dim=-1) @ v).transpose(1, 2).reshape(batch, length, width) @ w_o
+
+
+@wrong("multi_head_attention", caught_by="test_multi_head_attention", section="attention-breaks",
+       misconception="Masked scores are set to −1e9, which wins where the allowed scores are lower still.")
+def mended_with_minus_1e9(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
+    batch, length, width = x.shape
+    d = width // n_heads
+    q, k, v = ((x @ w).reshape(batch, length, n_heads, d).transpose(1, 2) for w in (w_q, w_k, w_v))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(d)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -1e9)
     return (torch.softmax(scores, dim=-1) @ v).transpose(1, 2).reshape(batch, length, width) @ w_o
 
 
@@ -791,6 +838,27 @@ class KeptOnTheClass:
         self.length = 0
 
 
+@wrong("KVCache", caught_by="test_KVCache", section="attention-cache",
+       misconception="Later positions get 1e4 less in their scores, not −∞: a prompt sees its future where scores are large.")
+class FutureMadeSmall:
+    def __init__(self):
+        self.reset()
+
+    def step(self, q, k, v):
+        m = q.shape[-2]
+        if k.shape[-2] != m or v.shape[-2] != m:
+            raise ValueError("one query, key and value per new position")
+        self.k = k if self.k is None else torch.cat([self.k, k], dim=-2)
+        self.v = v if self.v is None else torch.cat([self.v, v], dim=-2)
+        past, self.length = self.length, self.length + m
+        allowed = torch.ones(m, self.length, dtype=q.dtype).tril(past)
+        scores = q @ self.k.mT / math.sqrt(q.shape[-1]) - 1e4 * (1 - allowed)
+        return scores.softmax(-1) @ self.v
+
+    def reset(self):
+        self.k, self.v, self.length = None, None, 0
+
+
 @wrong("attention_cost", caught_by="test_attention_cost", section="attention-cost",
        misconception="Each head is given the full width, so the cost grows with the number of heads.")
 def full_width_heads(n, d_model, n_heads, bytes_per_number=4):
@@ -843,4 +911,14 @@ def float_counts(n, d_model, n_heads, bytes_per_number=4):
         raise ValueError("width")
     d = d_model / n_heads
     return {"projections": 4 * n * d_model**2, "scores": n_heads * n**2 * d, "values": n_heads * n**2 * d,
+            "weights_bytes": n_heads * n**2 * bytes_per_number, "cache_bytes": 2 * n * d_model * bytes_per_number}
+
+
+@wrong("attention_cost", caught_by="test_attention_cost", section="attention-cost",
+       misconception="int() of a float gives back the type and not the digits: counts above 2**53 are rounded.")
+def int_of_floats(n, d_model, n_heads, bytes_per_number=4):
+    d = d_model / n_heads
+    if d != int(d):
+        raise ValueError("the heads don't divide the width")
+    return {"projections": 4 * n * d_model**2, "scores": int(n_heads * n**2 * d), "values": int(n_heads * n**2 * d),
             "weights_bytes": n_heads * n**2 * bytes_per_number, "cache_bytes": 2 * n * d_model * bytes_per_number}
