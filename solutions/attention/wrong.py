@@ -391,23 +391,6 @@ def warns_then_mends(q, k, v, mask=None, scale=None):
     return weights @ v, weights
 
 
-@wrong("scaled_dot_product_attention", caught_by="test_scaled_dot_product_attention", section="attention-masks",
-       misconception="−1e9 is added to masked scores: a masked key still wins where the allowed scores are lower than that.")
-def minus_1e9_added(q, k, v, mask=None, scale=None):
-    if k.shape[-1] != q.shape[-1] or v.shape[-2] != k.shape[-2]:
-        raise ValueError("shapes don't fit")
-    if mask is not None and np.asarray(mask).dtype != bool:
-        raise TypeError("the mask must be boolean")
-    scores = (1 / math.sqrt(q.shape[-1]) if scale is None else scale) * (q @ np.swapaxes(k, -1, -2))
-    if mask is not None:
-        scores = scores + np.where(mask, 0, -1e9).astype(scores.dtype)
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    if mask is not None:
-        weights = np.where(np.broadcast_to(mask, weights.shape).any(axis=-1, keepdims=True), weights, 0)
-    return weights @ v, weights
-
-
 @wrong("attention_backward", caught_by="test_attention_backward", section="attention-gradient",
        misconception="The softmax's mean term is left out: each weight is treated as if it depended on its own score only.")
 def no_mean_term(d_output, q, k, v, weights, scale=None):
@@ -664,18 +647,6 @@ def mended_with_a_finite_fill(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
     scores = q @ k.transpose(-1, -2) / d**0.5
     if mask is not None:
         scores = scores.masked_fill(~mask, -1e4)
-    return (torch.softmax(scores, dim=-1) @ v).transpose(1, 2).reshape(batch, length, width) @ w_o
-
-
-@wrong("multi_head_attention", caught_by="test_multi_head_attention", section="attention-breaks",
-       misconception="Masked scores are set to −1e9, which wins where the allowed scores are lower still.")
-def mended_with_minus_1e9(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
-    batch, length, width = x.shape
-    d = width // n_heads
-    q, k, v = ((x @ w).reshape(batch, length, n_heads, d).transpose(1, 2) for w in (w_q, w_k, w_v))
-    scores = q @ k.transpose(-1, -2) / math.sqrt(d)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -1e9)
     return (torch.softmax(scores, dim=-1) @ v).transpose(1, 2).reshape(batch, length, width) @ w_o
 
 
