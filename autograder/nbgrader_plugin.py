@@ -28,7 +28,7 @@ from autograder.checks import SEED_VARIABLE, CheckFailed
 from autograder.course import Course, CourseError
 from autograder.kept import MARK, key_of
 from autograder.master import Assignment, read_master
-from autograder.release import built_master, text_of, write_if_changed
+from autograder.release import built_master, say_where_it_runs, text_of, write_if_changed
 from autograder.results import Grade
 from autograder.submissions import digest_of, read_submission
 
@@ -48,6 +48,14 @@ class RequireFreshMaster(NbGraderPreprocessor):
         path = Course(Path.cwd()).master(stem)
         if path.exists() and text_of(nb) != text_of(built_master(read_master(path))):
             raise CourseError(f"solutions/{stem}/{stem}.ipynb is not what {path.name} says; run `autograder release {stem}`")
+        return nb, resources
+
+
+class SayWhereItRuns(NbGraderPreprocessor):
+    """Last step of `generate_assignment`: the note that `autograder release` puts into the first cell."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        say_where_it_runs(nb, Path.cwd() / "_config.yml")
         return nb, resources
 
 

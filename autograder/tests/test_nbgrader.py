@@ -16,6 +16,7 @@ from nbgrader.api import Gradebook
 from autograder.autograded import as_typed
 from autograder.course import Course
 from autograder.nbgrader_plugin import HIDDEN_NOTE, hidden_lines, sanitised, split_hidden
+from autograder.release import release
 from autograder.tests.conftest import (
     add_assignment,
     answered,
@@ -166,7 +167,12 @@ def test_export_writes_the_grades(graded: Course) -> None:
 
 
 def test_generate_assignment_gives_what_release_gives(tiny_course: Course) -> None:
+    (tiny_course.root / "_config.yml").write_text("repository: {url: https://example.org/course}\n")
+    for author_only in ("equivalent.yml", "variants.py", "rewritten.py"):  # each quotes the reference
+        tiny_course.master("tiny").with_name(author_only).write_text("{}\n")
+    release(tiny_course, "tiny")
     released = tiny_course.release("tiny").read_bytes()
+    assert b"https://example.org/course" in released
     nbgrader(tiny_course.root, "generate_assignment", "tiny")
     assert tiny_course.release("tiny").read_bytes() == released
     assert [p.name for p in tiny_course.release("tiny").parent.iterdir()] == ["tiny.ipynb"]
