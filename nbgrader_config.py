@@ -45,7 +45,7 @@ if instructor:
     c.CourseDirectory.root = str(root)
     c.CourseDirectory.source_directory = "solutions"
     c.CourseDirectory.release_directory = "exercises"
-    c.CourseDirectory.db_url = os.environ.get("AUTOGRADER_DB_URL") or f"sqlite:///{root / 'gradebook.db'}"
+    c.CourseDirectory.db_url = os.environ.get("AUTOGRADER_DB_URL") or f"sqlite:///{root / 'gradebook.db'}?timeout=60"
 
     # `exercises/` is committed, so generating it always replaces it; from what `autograder release` builds, and only if that is fresh.
     c.GenerateAssignment.force = True

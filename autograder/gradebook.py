@@ -34,11 +34,12 @@ from autograder.results import Grade
 
 URL_VARIABLE = "AUTOGRADER_DB_URL"
 DATABASE = "gradebook.db"
+PATIENCE = 60  # seconds to wait for another program that writes, formgrader say; SQLite itself gives up after five
 
 
 def database_url(course: Course) -> str:
     """Where the grades are: `AUTOGRADER_DB_URL` (PostgreSQL, say), else SQLite in the checkout."""
-    return os.environ.get(URL_VARIABLE) or f"sqlite:///{course.root / DATABASE}"
+    return os.environ.get(URL_VARIABLE) or f"sqlite:///{course.root / DATABASE}?timeout={PATIENCE}"
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def open_gradebook(course: Course) -> Iterator[Gradebook]:
     warnings.filterwarnings("ignore", category=SAWarning, message="Object of type .* not in session")  # nbgrader's own
     if URL_VARIABLE not in os.environ and not (course.root / DATABASE).exists():
         _create_whole(course.root / DATABASE)
-    with _refusals(), Gradebook(database_url(course)) as gradebook:
+    with _refusals(course), Gradebook(database_url(course)) as gradebook:
         if gradebook.engine.dialect.name == "sqlite":
             gradebook.db.remove()
             gradebook.engine.dispose()
@@ -71,14 +72,25 @@ def _survive_power_loss(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=EXTRA")
 
 
+MENDS = {
+    "locked": f"another program (formgrader, nbgrader, autograder) has been writing for {PATIENCE} s: let it finish, or end it",
+    "readonly": "make the file and its folder writable for you",
+    "unable to open": "make the file and its folder readable and writable for you",
+    "full": "make room on its disk",
+    "not a database": "put a backup in its place",
+}
+
+
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """What a database says when it is locked, away or not one, in a line."""
+def _refusals(course: Course) -> Iterator[None]:
+    """What a database says when it is locked, read-only, away or not one, in a line."""
     try:
         yield
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
-        raise CourseError(f"the gradebook can't be used ({reason}); see to the database, then run the command again") from error
+        where = f"the database of {URL_VARIABLE}" if URL_VARIABLE in os.environ else str(course.root / DATABASE)
+        mend = next((mend for word, mend in MENDS.items() if word in reason), "see to the database")
+        raise CourseError(f"the gradebook can't be used, {where}: {reason}; {mend}, then run the command again") from error
 
 
 def _tools_on_path() -> None:

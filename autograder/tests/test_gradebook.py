@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +57,22 @@ def test_a_database_that_is_none_is_an_error_in_a_line(tiny_course: Course) -> N
     (tiny_course.root / "gradebook.db").write_text("this is no database, although it is long enough to be one" * 100)
     with pytest.raises(CourseError, match="the gradebook can't be used"), open_gradebook(tiny_course):
         pass
+
+
+def test_a_database_that_another_program_holds_is_waited_for(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_gradebook(tiny_course):
+        pass
+    holder = sqlite3.connect(tiny_course.root / "gradebook.db", check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    threading.Timer(7.0, holder.rollback).start()  # SQLite's own patience is five seconds
+    with open_gradebook(tiny_course) as gradebook:
+        assert gradebook.students == []
+
+    monkeypatch.setattr("autograder.gradebook.PATIENCE", 0)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(CourseError, match=r"gradebook\.db: database is locked; another program"), open_gradebook(tiny_course):
+        pass
+    holder.close()
 
 
 @pytest.fixture
