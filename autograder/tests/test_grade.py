@@ -159,4 +159,6 @@ def test_an_interrupted_run_is_finished_by_the_next(tiny_course: Course, engine:
 def test_a_timestamp_that_is_none_is_left_out(tiny_course: Course, engine: Engine, timestamp: str) -> None:
     path = submit(tiny_course, "ada", "tiny", answered(tiny_course, "tiny", {}))
     path.with_name("timestamp.txt").write_text(timestamp)
-    assert grade_all(tiny_course, engine)["ada"].grade is not None
+    line = grade_all(tiny_course, engine)["ada"]
+    assert line.grade is not None
+    assert ("timestamp.txt holds no date" in (line.problem or "")) == bool(timestamp)
