@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError, SAWarning
 from sqlalchemy.orm import Session
 
 from autograder.course import Course, CourseError
-from autograder.master import Assignment
+from autograder.master import Assignment, read_master
 from autograder.release import built_master
 from autograder.results import Grade
 
@@ -110,6 +110,15 @@ def save_assignment(course: Course, assignment: Assignment, duedate: datetime | 
     }
     for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells):
         notebook, resources = step().preprocess(notebook, resources)
+
+
+def enter_assignments(course: Course) -> None:
+    """Tell the gradebook of every assignment that it does not know, so that plain nbgrader can grade it."""
+    with open_gradebook(course) as gradebook:
+        known = {notebook.name for assignment in gradebook.assignments for notebook in assignment.notebooks}
+    for stem in course.stems:
+        if stem not in known:
+            save_assignment(course, read_master(course.master(stem)))
 
 
 @dataclass(frozen=True)

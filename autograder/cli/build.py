@@ -24,6 +24,7 @@ def build_verb(course: Course, force: bool) -> None:
     Run again, it does only what has changed.
     """
     from autograder.book import build_book
+    from autograder.gradebook import enter_assignments
     from autograder.release import release
     from autograder.report import rows, write_report
     from autograder.sample import sample_class
@@ -33,6 +34,7 @@ def build_verb(course: Course, force: bool) -> None:
     with timed(times, "exercises"):
         for stem in course.stems:
             release(course, stem)
+        enter_assignments(course)
     with timed(times, "book"), waiting("executing the chapters and building the book"):
         built = build_book(course, force=force)
     with timed(times, "sample class"):

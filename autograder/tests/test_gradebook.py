@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course import Course, CourseError
-from autograder.gradebook import URL_VARIABLE, Entry, open_gradebook, save_assignment, save_grades, saved_scores
+from autograder.gradebook import URL_VARIABLE, Entry, enter_assignments, open_gradebook, save_assignment, save_grades, saved_scores
 from autograder.master import read_master
 from autograder.results import Grade, TaskGrade
 
@@ -51,6 +51,13 @@ def test_grades_are_kept_in_sqlite_which_survives_a_power_cut(tiny_course: Cours
     with open_gradebook(tiny_course) as gradebook, gradebook.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 3  # EXTRA
     assert [p.name for p in tiny_course.root.glob("gradebook.db*")] == ["gradebook.db"]
+
+
+def test_every_assignment_is_entered_once(tiny_course: Course) -> None:
+    enter_assignments(tiny_course)
+    enter_assignments(tiny_course)
+    with open_gradebook(tiny_course) as gradebook:
+        assert [(a.name, [n.name for n in a.notebooks], a.max_score) for a in gradebook.assignments] == [("tiny", ["tiny"], 5)]
 
 
 def test_a_database_that_is_none_is_an_error_in_a_line(tiny_course: Course) -> None:

@@ -15,6 +15,7 @@ from autograder import cli
 from autograder.cli.app import console
 from autograder.course import Course
 from autograder.engine import Engine
+from autograder.gradebook import open_gradebook
 from autograder.report import by_task, known_mistakes, rows, who_needs_help, write_report
 from autograder.results import Grade, TaskGrade
 from autograder.sample import PREFIX, sample_class
@@ -107,6 +108,26 @@ def test_a_full_disk_and_a_wrong_setting_are_errors_in_a_line(graded: Course, mo
     assert f"Error: {graded.root}: No space left on device; mend that" in output
     monkeypatch.setenv("AUTOGRADER_SANDBOX_FLOOR", "bubble")
     assert "set it to one of none, unshared, namespaces" in run(graded, monkeypatch, "grade")[1]
+
+
+def test_a_note_where_a_mark_is_not_for_what_was_handed_in_last(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    graded.submission("ada", "tiny").write_text(answered(graded, "tiny", {}))
+    with open_gradebook(graded) as gradebook:
+        gradebook.find_grade("test_safe_log", "tiny", "tiny", "bob").manual_score = 1.5
+        gradebook.db.commit()
+    notes = {row.student: row.note for row in rows(graded, ["tiny"])}
+    assert "the latest is not graded yet" in notes["ada"]
+    assert notes["bob"] == ""
+    run(graded, monkeypatch, "grade", "--again")
+    notes = {row.student: (row.score, row.note) for row in rows(graded, ["tiny"])}
+    assert notes["ada"] == (0, "")
+    assert notes["bob"][0] == 3.5
+    assert "by hand" in notes["bob"][1]
+    graded.submission("bob", "tiny").write_text("{")
+    run(graded, monkeypatch, "grade")
+    run(graded, monkeypatch, "feedback")
+    assert "The grade of what you handed in before is kept" in graded.feedback("bob", "tiny").read_text()
+    assert "is kept" not in graded.feedback("=cmd()", "tiny").read_text()
 
 
 def test_feedback_pages(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
