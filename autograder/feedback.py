@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nbgrader.apps.api import NbGraderAPI
-from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course import Course, CourseError
+from autograder.gradebook import nbgrader_settings
 from autograder.kept import earlier_grade, refusal
 from autograder.release import write_if_changed
 from autograder.submissions import find_submissions
@@ -42,7 +42,7 @@ def feedback_pages(course: Course, stems: list[str], *, student: str | None = No
 
 def nbgrader_api(course: Course) -> NbGraderAPI:
     """nbgrader as `nbgrader_config.py` sets it up for this checkout."""
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    config = nbgrader_settings(course)
     config.CourseDirectory.root = str(course.root)
     api = NbGraderAPI(config=config)
     api.log.setLevel(logging.ERROR)

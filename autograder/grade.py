@@ -15,7 +15,7 @@ from nbgrader.utils import parse_utc
 
 from autograder.autograded import graded_notebook
 from autograder.course import Course
-from autograder.gradebook import Entry, Scores, open_gradebook, save_assignment, save_grades, saved_scores, scores_of
+from autograder.gradebook import Entry, LatePenalties, Scores, open_gradebook, save_assignment, save_grades, saved_scores, scores_of
 from autograder.kept import MARK, REFUSED, earlier_grade, key_of, refusal, refusal_file, refused
 from autograder.master import Assignment, read_master
 from autograder.release import text_of, write_if_changed
@@ -95,6 +95,7 @@ class _Run:
         self.course, self.gradebook, self.assignments, self.seed = course, gradebook, assignments, seed
         self.contents: dict[int, bytes] = {}  # of the submissions on their way
         self.finished: list[tuple[Submission, bytes, Grade]] = []
+        self.penalties = LatePenalties(course)
         self.untold = list(assignments.values())  # of which the gradebook has not been told
         self.kept = time.monotonic()
 
@@ -136,6 +137,7 @@ class _Run:
                 marks.append((_write_notebook(self.course, assignment, submission, content, grade), grade))
                 entries.append(Entry(submission.student, grade, _parsed(submission.timestamp)))
         save_grades(self.gradebook, entries)
+        self.penalties.enter(self.gradebook, entries)
         for folder, grade in marks:
             write_if_changed(folder / MARK, json.dumps(asdict(grade), indent=1) + "\n", durable=True)
             (folder / REFUSED).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -15,6 +16,7 @@ from typing import Any
 from nbgrader import api as tables
 from nbgrader.api import Gradebook, MissingEntry, new_uuid
 from nbgrader.preprocessors import (
+    AssignLatePenalties,
     CheckCellMetadata,
     ClearOutput,
     ClearSolutions,
@@ -26,6 +28,8 @@ from nbgrader.utils import parse_utc
 from sqlalchemy import event, insert, select, update
 from sqlalchemy.exc import DBAPIError, SAWarning
 from sqlalchemy.orm import Session
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course import Course, CourseError
 from autograder.master import Assignment, read_master
@@ -231,6 +235,31 @@ def _row(identity: str | None, key: tuple[str, str], **values: Any) -> dict[str,
 def _insert(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
         session.execute(insert(table), rows)
+
+
+def nbgrader_settings(course: Course) -> Config:
+    """What `nbgrader_config.py` of this checkout sets."""
+    path = course.root / "nbgrader_config.py"
+    return PyFileConfigLoader(path.name, path=str(path.parent)).load_config() if path.exists() else Config()
+
+
+class LatePenalties:
+    """What a late submission loses by the plugin that `nbgrader_config.py` chooses, as `nbgrader autograde` enters it."""
+
+    def __init__(self, course: Course) -> None:
+        self.step = AssignLatePenalties(config=nbgrader_settings(course))
+        self.step.log.setLevel(logging.ERROR)
+        self.step.init_plugin()
+
+    def enter(self, gradebook: Gradebook, entries: Sequence[Entry]) -> None:
+        """Call it after `save_grades`; a mark given by hand counts."""
+        for entry in entries:
+            submission = gradebook.find_submission(entry.grade.stem, entry.student)
+            late = submission.total_seconds_late
+            for notebook in submission.notebooks:
+                penalty = self.step.plugin_inst.late_submission_penalty(entry.student, notebook.score, late) if late > 0 else None
+                notebook.late_submission_penalty = penalty and min(max(0.0, penalty), notebook.score)
+        gradebook.db.commit()
 
 
 Scores = dict[str, float | None]

@@ -46,7 +46,7 @@ class Row:
 
 
 def rows(course: Course, stems: list[str]) -> list[Row]:
-    """Every submission with the score that the gradebook holds (a score given by hand included)."""
+    """Every submission with the score that the gradebook holds: with marks given by hand, less what being late costs."""
     result = []
     with open_gradebook(course) as gradebook:
         known = {(s.student.id, a.name): s for a in gradebook.assignments for s in a.submissions}
@@ -55,7 +55,7 @@ def rows(course: Course, stems: list[str]) -> list[Row]:
             grade = earlier_grade(course, submission.student, submission.stem)
             refused = refusal(course, submission.student, submission.stem)
             if kept is not None and grade is not None:
-                score, most, late = kept.score, kept.max_score, kept.total_seconds_late
+                score, most, late = max(0.0, kept.score - kept.late_submission_penalty), kept.max_score, kept.total_seconds_late
                 note = _note(grade, submission, refused, by_hand=kept.needs_manual_grade)
                 tasks = tuple((task.name, task.status) for task in grade.tasks)
                 mistakes = tuple((task.name, task.diagnosis) for task in grade.tasks if task.diagnosis)
