@@ -10,6 +10,7 @@ import html
 import json
 import os
 import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 HIDDEN_NOTE = "# Hidden tests ran here."
 REMOVED = "(This output repeated part of a hidden test and was removed.)"
 SHORTEST_SECRET = 12
+PAGE_COLUMNS = 90
 
 
 class RequireFreshMaster(NbGraderPreprocessor):
@@ -105,7 +107,7 @@ class HideTests(NbGraderPreprocessor):
                 errors = [output for output in cell.outputs if output.output_type == "error"]
                 cell.outputs = errors if by_engine else [_property(error) for error in errors]
             if cell.cell_type == "code":
-                cell.outputs = [_without(secrets, output) for output in cell.outputs]
+                cell.outputs = [_wrapped(_without(secrets, output)) for output in cell.outputs]
         return sanitised(nb, trusted), resources
 
 
@@ -186,6 +188,15 @@ _engine: Engine | None = None
 def _property(output: NotebookNode) -> NotebookNode:
     """What may be seen of a test's error in nbgrader's own executor: a check's text; of any other its kind, as its text may hold data."""
     return error_output(output.ename, output.evalue if output.ename == CheckFailed.__name__ else "")
+
+
+def _wrapped(output: NotebookNode) -> NotebookNode:
+    """An error's lines so broken that they fit the page, which would cut off what explains it; any other output as it is."""
+    if output.output_type != "error":
+        return output
+    lines = [line for text in output.traceback for line in text.splitlines()]
+    output.traceback = [part for line in lines for part in textwrap.wrap(line, PAGE_COLUMNS, subsequent_indent="  ") or [""]]
+    return output
 
 
 def _without(secrets: set[str], output: NotebookNode) -> NotebookNode:

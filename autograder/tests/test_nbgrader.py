@@ -13,9 +13,9 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.autograded import as_typed
+from autograder.autograded import as_typed, error_output
 from autograder.course import Course
-from autograder.nbgrader_plugin import HIDDEN_NOTE, hidden_lines, sanitised, split_hidden
+from autograder.nbgrader_plugin import HIDDEN_NOTE, PAGE_COLUMNS, _wrapped, hidden_lines, sanitised, split_hidden
 from autograder.release import release
 from autograder.tests.conftest import (
     add_assignment,
@@ -139,6 +139,13 @@ def test_feedback_names_the_property_that_fails(executor: str, request: pytest.F
     course: Course = request.getfixturevalue(executor)
     assert "average, not sum" in course.feedback("wrong1", "tiny").read_text()
     assert "average, not sum" not in course.feedback("reference", "tiny").read_text()
+
+
+def test_what_explains_a_failure_is_not_cut_off_at_the_pages_edge() -> None:
+    long = "Hint: " + "look at the sum before you divide " * 20
+    told = _wrapped(error_output("failed", long))
+    assert max(map(len, told.traceback)) <= PAGE_COLUMNS
+    assert " ".join(line.strip() for line in told.traceback) == long.strip()
 
 
 @pytest.mark.parametrize("executor", ["graded", "plainly_graded"])
