@@ -6,7 +6,8 @@ AUTOGRADER_DB_URL    where the grades are; SQLite `gradebook.db` in the checkout
 AUTOGRADER_EXCHANGE  the folder through which assignments, submissions and feedback travel; a folder of the user if not set.
                      For a class it is a folder that everybody may write to.
 AUTOGRADER_SEED      the seed of the hidden tests' data, 0 if not set
-AUTOGRADER_SANDBOX_FLOOR  the weakest sandbox in which learner code may run: `namespaces`, or `none` if the risk is accepted
+AUTOGRADER_SANDBOX_FLOOR  the weakest sandbox in which learner code may run: `namespaces` if not set, `unshared` (without bubblewrap), or
+                     `none` if the risk is accepted
 AUTOGRADER_EXECUTOR  `nbgrader` grades with nbgrader's own executor, which runs tests and learner code in one process; for
                      comparison, not for marks that matter
 

@@ -23,7 +23,7 @@ def grade_verb(course: Course, stems: tuple[str, ...], student: str | None, agai
     """Grade what was handed in (submitted/<student>/<STEM>/) and write nbgrader's gradebook.
 
     Only new or changed submissions are graded. It can be stopped at any moment and run again. It grades in this process, on every
-    core, unless told to use a Dask cluster.
+    core, unless told to use a Dask cluster. Fails if the grader itself failed on a submission; one that is not gradable is no failure.
     """
     chosen = course.select(stems)
     counts = grade_all(course, chosen, where.driver, student=student, again=again, seed=seed)
