@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections import Counter
@@ -96,7 +97,7 @@ def grade_all(
     from autograder.kept import anything_new
 
     counts, failures = Counter[str](), dict[str, list[str]]()
-    with ExitStack() as stack, progress_bar() as bar:
+    with alone(course), ExitStack() as stack, progress_bar() as bar:
         progress = bar_updater(bar, "grading")
         if again or anything_new(course, stems, student, seed):  # it starts while what grading needs besides is loaded
             running = stack.enter_context(driver())
@@ -111,6 +112,19 @@ def grade_all(
         more = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
         console.print(f"[red]not graded[/red]: {escape(', '.join(whose[:3]))}{more}: {escape(problem)}", soft_wrap=True)
     return counts
+
+
+@contextmanager
+def alone(course: Course) -> Iterator[None]:
+    """Grade a course in one process at a time; the lock goes with the process, however it ends."""
+    course.state.mkdir(exist_ok=True)
+    with (course.state / "grading.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("Another command is grading here; this one goes on when that one is done.", soft_wrap=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def bar_updater(bar: Progress, what: str) -> Callable[[int, int], None]:

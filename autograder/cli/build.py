@@ -46,7 +46,7 @@ def build_verb(course: Course, force: bool) -> None:
     with timed(times, "report"):
         write_report(course, course.stems)
     show_rows(console, rows(course, course.stems))
-    console.print("  ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items()))
+    console.print("  ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items()), soft_wrap=True)
     console.print(f"\nThe book{'' if built else ' (unchanged)'}: {course.site / 'index.html'}", soft_wrap=True)
     console.print(f"The class report: {course.reports / 'index.html'}", soft_wrap=True)
     console.print(f"JupyterLab: {Path(sys.executable).parent / 'jupyter'} lab {course.root}", soft_wrap=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import json
+import threading
 from contextlib import nullcontext
 from typing import Any
 
@@ -81,6 +83,15 @@ def test_what_lies_where_nobody_looks_is_named(tiny_course: Course, monkeypatch:
     for place in ("submitted/ada/tiny.ipynb", "submitted/bob/Tiny", "submitted/cid.ipynb"):
         assert f"misplaced: {place} is not graded" in output
     assert "submitted/locked can't be read; mend its permissions" in output
+
+
+def test_two_commands_grade_one_after_the_other(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (graded.state / "grading.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Timer(1.0, lambda: fcntl.flock(held, fcntl.LOCK_UN)).start()
+        code, output = run(graded, monkeypatch, "grade")
+    assert code == 0
+    assert output.index("Another command is grading here") < output.index("2 unchanged")
 
 
 def test_a_grader_that_fails_is_told_and_is_no_success(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
