@@ -6,7 +6,8 @@ AUTOGRADER_DB_URL    where the grades are; SQLite `gradebook.db` in the checkout
 AUTOGRADER_EXCHANGE  the folder through which assignments, submissions and feedback travel; a folder of the user if not set.
                      For a class it is a folder that everybody may write to.
 AUTOGRADER_SEED      the seed of the hidden tests' data, 0 if not set
-AUTOGRADER_SANDBOX_FLOOR  the weakest sandbox in which learner code may run: `namespaces`, or `none` if the risk is accepted
+AUTOGRADER_SANDBOX_FLOOR  the weakest sandbox in which learner code may run: `namespaces` if not set, `unshared` (without bubblewrap), or
+                     `none` if the risk is accepted
 AUTOGRADER_EXECUTOR  `nbgrader` grades with nbgrader's own executor, which runs tests and learner code in one process; for
                      comparison, not for marks that matter
 
@@ -34,7 +35,7 @@ if instructor or "AUTOGRADER_EXCHANGE" not in os.environ:
     Path(c.Exchange.root).mkdir(parents=True, exist_ok=True)  # formgrader offers release and collect only if it exists
 # An assignment is one notebook. This keeps masters, answers and caches out of everything that nbgrader copies.
 c.CourseDirectory.ignore = [
-    ".*", "__pycache__", "*.pyc", "*.py", "*.md", "feedback", "grade.json",
+    ".*", "__pycache__", "*.pyc", "*.py", "*.md", "*.yml", "feedback", "grade.json", "refused.json",
 ]  # fmt: skip
 # Validate, and nbgrader's own executor, count anything on stderr as a failure; a warning is none.
 c.Execute.extra_arguments = ["--IPKernelApp.exec_lines=import warnings; warnings.simplefilter('ignore')"]
@@ -45,7 +46,7 @@ if instructor:
     c.CourseDirectory.root = str(root)
     c.CourseDirectory.source_directory = "solutions"
     c.CourseDirectory.release_directory = "exercises"
-    c.CourseDirectory.db_url = os.environ.get("AUTOGRADER_DB_URL") or f"sqlite:///{root / 'gradebook.db'}"
+    c.CourseDirectory.db_url = os.environ.get("AUTOGRADER_DB_URL") or f"sqlite:///{root / 'gradebook.db'}?timeout=60"
 
     # `exercises/` is committed, so generating it always replaces it; from what `autograder release` builds, and only if that is fresh.
     c.GenerateAssignment.force = True
@@ -60,6 +61,7 @@ if instructor:
         "nbgrader.preprocessors.ClearHiddenTests",
         "nbgrader.preprocessors.ComputeChecksums",
         "nbgrader.preprocessors.CheckCellMetadata",
+        "autograder.nbgrader_plugin.SayWhereItRuns",
     ]
     if os.environ.get("AUTOGRADER_EXECUTOR") != "nbgrader":
         c.Autograde.exporter_class = "autograder.nbgrader_plugin.SubmissionExporter"

@@ -40,12 +40,12 @@ DESERTED_SECONDS = 120.0  # with no worker at all for so long, what is left is g
 JOBS_PER_WORKER = 4
 CERTIFICATES = """Anything but this machine itself needs TLS, as submissions and grades would cross the network in the clear:
 use a tls:// address with --tls-ca, --tls-cert and --tls-key. To make an authority and a certificate signed by it:
-  openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj "/CN=grading" -keyout ca.key -out ca.pem
+  openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj "/CN=grading authority" -keyout ca.key -out ca.pem
   openssl req -newkey rsa:3072 -nodes -subj "/CN=grading" -keyout key.pem -out request.pem
   openssl x509 -req -days 365 -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem
-and start scheduler and workers with them:
-  dask scheduler --protocol tls --tls-ca-file ca.pem --tls-cert cert.pem --tls-key key.pem
-  dask worker tls://HOST:8786 --nthreads 1 --nworkers 4 --tls-ca-file ca.pem --tls-cert cert.pem --tls-key key.pem"""
+and, with ca.pem, cert.pem and key.pem on each machine, start scheduler and workers with them:
+  dask scheduler --no-dashboard --protocol tls --tls-ca-file ca.pem --tls-cert cert.pem --tls-key key.pem
+  dask worker tls://HOST:8786 --no-dashboard --nthreads 1 --nworkers 4 --tls-ca-file ca.pem --tls-cert cert.pem --tls-key key.pem"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def cluster_at(address: str, certificates: Certificates | None = None) -> Iterat
         CourseError: if it can't be reached, or if submissions would cross a network without TLS.
     """
     _require_dask()
-    if not is_loopback(address) and (certificates is None or not address.startswith("tls://")):
+    if address.startswith("tls://") and certificates is None:
+        raise CourseError(f"{address} asks for certificates.\n{CERTIFICATES}")
+    if not is_loopback(address) and not address.startswith("tls://"):
         raise CourseError(f"{address} is not this machine.\n{CERTIFICATES}")
     with _quiet(), _client(address, certificates.security() if certificates else None) as client:
         _refuse_open_workers(client, address)
@@ -146,7 +148,8 @@ def _client(address: str, security: Security | None = None) -> Iterator[Client]:
     try:
         client = Client(address, security=security, timeout=JOIN_SECONDS, set_as_default=False, deserializers=["dask", "error"])
     except (OSError, TimeoutError, ValueError) as error:
-        raise CourseError(f"no scheduler answers at {address} ({error}); start one with `dask scheduler`") from error
+        hint = ", and that all certificates are signed by the same authority" if security else ""
+        raise CourseError(f"no scheduler answers at {address} ({error}); see that `dask scheduler` runs there{hint}") from error
     try:
         with suppress(TimeoutError):
             client.wait_for_workers(1, timeout=JOIN_SECONDS)

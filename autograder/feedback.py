@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nbgrader.apps.api import NbGraderAPI
-from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course import Course, CourseError
-from autograder.kept import refusal
+from autograder.gradebook import nbgrader_settings
+from autograder.kept import earlier_grade, refusal
 from autograder.release import write_if_changed
 from autograder.submissions import find_submissions
 
@@ -26,7 +26,8 @@ def feedback_pages(course: Course, stems: list[str], *, student: str | None = No
         graded = course.autograded(submission.student, submission.stem)
         refused = refusal(course, submission.student, submission.stem)
         if refused:
-            yield page, write_if_changed(page, _refusal(submission.stem, refused))
+            earlier = earlier_grade(course, submission.student, submission.stem)
+            yield page, write_if_changed(page, _refusal(submission.stem, refused, earlier is not None))
         elif not graded.exists():
             raise CourseError(f"{submission.student}'s {submission.stem} is not graded yet; run `autograder grade` first")
         elif again or not page.exists() or page.stat().st_mtime < _changed(graded):
@@ -41,7 +42,7 @@ def feedback_pages(course: Course, stems: list[str], *, student: str | None = No
 
 def nbgrader_api(course: Course) -> NbGraderAPI:
     """nbgrader as `nbgrader_config.py` sets it up for this checkout."""
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    config = nbgrader_settings(course)
     config.CourseDirectory.root = str(course.root)
     api = NbGraderAPI(config=config)
     api.log.setLevel(logging.ERROR)
@@ -54,8 +55,10 @@ def _changed(graded: Path) -> float:
     return max(p.stat().st_mtime for p in (graded, marker) if p.exists())
 
 
-def _refusal(stem: str, reason: str) -> str:
+def _refusal(stem: str, reason: str, has_earlier: bool) -> str:
+    kept = "<p>The grade of what you handed in before is kept.</p>" if has_earlier else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Feedback</title></head><body>'
-        f"<h1>{html.escape(stem)}</h1><p>Not gradable: {html.escape(reason)}.</p></body></html>\n"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        "<title>Feedback</title><style>body{font:16px/1.5 system-ui;max-width:40rem;margin:2rem auto;padding:0 1rem}</style></head><body>"
+        f"<h1>{html.escape(stem)}</h1><p>Not gradable: {html.escape(reason)}.</p>{kept}</body></html>\n"
     )

@@ -15,13 +15,17 @@ from nbgrader.utils import parse_utc
 
 from autograder.autograded import graded_notebook
 from autograder.course import Course
-from autograder.gradebook import Entry, Scores, open_gradebook, save_assignment, save_grades, saved_scores, scores_of
+from autograder.gradebook import Entry, LatePenalties, Scores, open_gradebook, save_assignment, save_grades, saved_scores, scores_of
 from autograder.kept import MARK, REFUSED, earlier_grade, key_of, refusal, refusal_file, refused
 from autograder.master import Assignment, read_master
 from autograder.release import text_of, write_if_changed
 from autograder.results import Grade
 from autograder.submissions import Submission, digest_of, find_submissions
 
+NO_DATE = (
+    "timestamp.txt holds no date, so it counts as handed in on time; "
+    "write the date into the file or delete it, as formgrader can't list the assignment with it"
+)
 KEEP_AT = 16
 KEEP_SECONDS = 0.5
 KEEP_BYTES = 32_000_000
@@ -44,6 +48,7 @@ class Graded:
     grade: Grade | None
     problem: str | None = None
     fresh: bool = False
+    failed: bool = False  # the grader, not the learner
 
 
 def grade_class(
@@ -90,6 +95,7 @@ class _Run:
         self.course, self.gradebook, self.assignments, self.seed = course, gradebook, assignments, seed
         self.contents: dict[int, bytes] = {}  # of the submissions on their way
         self.finished: list[tuple[Submission, bytes, Grade]] = []
+        self.penalties = LatePenalties(course)
         self.untold = list(assignments.values())  # of which the gradebook has not been told
         self.kept = time.monotonic()
 
@@ -98,6 +104,8 @@ class _Run:
         for done, (index, grade) in enumerate(driver.grade_many(self._jobs(waiting), seed=self.seed), start=1):
             if waiting[index].remark:
                 grade.problems.insert(0, str(waiting[index].remark))
+            if waiting[index].timestamp and _parsed(waiting[index].timestamp) is None:
+                grade.problems.insert(0, NO_DATE)
             self.finished.append((waiting[index], self.contents.pop(index), grade))
             if self._full() or done == len(waiting):
                 lines = self._keep()
@@ -129,6 +137,7 @@ class _Run:
                 marks.append((_write_notebook(self.course, assignment, submission, content, grade), grade))
                 entries.append(Entry(submission.student, grade, _parsed(submission.timestamp)))
         save_grades(self.gradebook, entries)
+        self.penalties.enter(self.gradebook, entries)
         for folder, grade in marks:
             write_if_changed(folder / MARK, json.dumps(asdict(grade), indent=1) + "\n", durable=True)
             (folder / REFUSED).unlink(missing_ok=True)
@@ -160,7 +169,9 @@ def _line(submission: Submission, grade: Grade, *, fresh: bool) -> Graded:
     if not grade.gradable:
         return Graded(submission.student, submission.stem, None, grade.reason, fresh)
     if grade.infrastructure_error:
-        return Graded(submission.student, submission.stem, None, "the grader failed, not the learner; run the command again", fresh)
+        reason = grade.tasks[0].message.removeprefix("the grader failed: ") or "no reason known"
+        problem = f"the grader failed, not the learner: {reason}\nmend that, then run the command again"
+        return Graded(submission.student, submission.stem, None, problem, fresh, failed=True)
     return Graded(submission.student, submission.stem, grade, "; ".join(grade.problems) or None, fresh)
 
 

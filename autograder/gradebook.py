@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -15,6 +16,7 @@ from typing import Any
 from nbgrader import api as tables
 from nbgrader.api import Gradebook, MissingEntry, new_uuid
 from nbgrader.preprocessors import (
+    AssignLatePenalties,
     CheckCellMetadata,
     ClearOutput,
     ClearSolutions,
@@ -26,19 +28,22 @@ from nbgrader.utils import parse_utc
 from sqlalchemy import event, insert, select, update
 from sqlalchemy.exc import DBAPIError, SAWarning
 from sqlalchemy.orm import Session
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course import Course, CourseError
-from autograder.master import Assignment
+from autograder.master import Assignment, read_master
 from autograder.release import built_master
 from autograder.results import Grade
 
 URL_VARIABLE = "AUTOGRADER_DB_URL"
 DATABASE = "gradebook.db"
+PATIENCE = 60  # seconds to wait for another program that writes, formgrader say; SQLite itself gives up after five
 
 
 def database_url(course: Course) -> str:
     """Where the grades are: `AUTOGRADER_DB_URL` (PostgreSQL, say), else SQLite in the checkout."""
-    return os.environ.get(URL_VARIABLE) or f"sqlite:///{course.root / DATABASE}"
+    return os.environ.get(URL_VARIABLE) or f"sqlite:///{course.root / DATABASE}?timeout={PATIENCE}"
 
 
 @contextmanager
@@ -48,7 +53,7 @@ def open_gradebook(course: Course) -> Iterator[Gradebook]:
     warnings.filterwarnings("ignore", category=SAWarning, message="Object of type .* not in session")  # nbgrader's own
     if URL_VARIABLE not in os.environ and not (course.root / DATABASE).exists():
         _create_whole(course.root / DATABASE)
-    with _refusals(), Gradebook(database_url(course)) as gradebook:
+    with _refusals(course), Gradebook(database_url(course)) as gradebook:
         if gradebook.engine.dialect.name == "sqlite":
             gradebook.db.remove()
             gradebook.engine.dispose()
@@ -71,14 +76,25 @@ def _survive_power_loss(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=EXTRA")
 
 
+MENDS = {
+    "locked": f"another program (formgrader, nbgrader, autograder) has been writing for {PATIENCE} s: let it finish, or end it",
+    "readonly": "make the file and its folder writable for you",
+    "unable to open": "make the file and its folder readable and writable for you",
+    "full": "make room on its disk",
+    "not a database": "put a backup in its place",
+}
+
+
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """What a database says when it is locked, away or not one, in a line."""
+def _refusals(course: Course) -> Iterator[None]:
+    """What a database says when it is locked, read-only, away or not one, in a line."""
     try:
         yield
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
-        raise CourseError(f"the gradebook can't be used ({reason}); see to the database, then run the command again") from error
+        where = f"the database of {URL_VARIABLE}" if URL_VARIABLE in os.environ else str(course.root / DATABASE)
+        mend = next((mend for word, mend in MENDS.items() if word in reason), "see to the database")
+        raise CourseError(f"the gradebook can't be used, {where}: {reason}; {mend}, then run the command again") from error
 
 
 def _tools_on_path() -> None:
@@ -98,6 +114,15 @@ def save_assignment(course: Course, assignment: Assignment, duedate: datetime | 
     }
     for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells):
         notebook, resources = step().preprocess(notebook, resources)
+
+
+def enter_assignments(course: Course) -> None:
+    """Tell the gradebook of every assignment that it does not know, so that plain nbgrader can grade it."""
+    with open_gradebook(course) as gradebook:
+        known = {notebook.name for assignment in gradebook.assignments for notebook in assignment.notebooks}
+    for stem in course.stems:
+        if stem not in known:
+            save_assignment(course, read_master(course.master(stem)))
 
 
 @dataclass(frozen=True)
@@ -210,6 +235,31 @@ def _row(identity: str | None, key: tuple[str, str], **values: Any) -> dict[str,
 def _insert(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
         session.execute(insert(table), rows)
+
+
+def nbgrader_settings(course: Course) -> Config:
+    """What `nbgrader_config.py` of this checkout sets."""
+    path = course.root / "nbgrader_config.py"
+    return PyFileConfigLoader(path.name, path=str(path.parent)).load_config() if path.exists() else Config()
+
+
+class LatePenalties:
+    """What a late submission loses by the plugin that `nbgrader_config.py` chooses, as `nbgrader autograde` enters it."""
+
+    def __init__(self, course: Course) -> None:
+        self.step = AssignLatePenalties(config=nbgrader_settings(course))
+        self.step.log.setLevel(logging.ERROR)
+        self.step.init_plugin()
+
+    def enter(self, gradebook: Gradebook, entries: Sequence[Entry]) -> None:
+        """Call it after `save_grades`; a mark given by hand counts."""
+        for entry in entries:
+            submission = gradebook.find_submission(entry.grade.stem, entry.student)
+            late = submission.total_seconds_late
+            for notebook in submission.notebooks:
+                penalty = self.step.plugin_inst.late_submission_penalty(entry.student, notebook.score, late) if late > 0 else None
+                notebook.late_submission_penalty = penalty and min(max(0.0, penalty), notebook.score)
+        gradebook.db.commit()
 
 
 Scores = dict[str, float | None]

@@ -10,6 +10,7 @@ import html
 import json
 import os
 import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +29,7 @@ from autograder.checks import SEED_VARIABLE, CheckFailed
 from autograder.course import Course, CourseError
 from autograder.kept import MARK, key_of
 from autograder.master import Assignment, read_master
-from autograder.release import built_master, text_of, write_if_changed
+from autograder.release import built_master, say_where_it_runs, text_of, write_if_changed
 from autograder.results import Grade
 from autograder.submissions import digest_of, read_submission
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 HIDDEN_NOTE = "# Hidden tests ran here."
 REMOVED = "(This output repeated part of a hidden test and was removed.)"
 SHORTEST_SECRET = 12
+PAGE_COLUMNS = 90
 
 
 class RequireFreshMaster(NbGraderPreprocessor):
@@ -48,6 +50,14 @@ class RequireFreshMaster(NbGraderPreprocessor):
         path = Course(Path.cwd()).master(stem)
         if path.exists() and text_of(nb) != text_of(built_master(read_master(path))):
             raise CourseError(f"solutions/{stem}/{stem}.ipynb is not what {path.name} says; run `autograder release {stem}`")
+        return nb, resources
+
+
+class SayWhereItRuns(NbGraderPreprocessor):
+    """Last step of `generate_assignment`: the note that `autograder release` puts into the first cell."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        say_where_it_runs(nb, Path.cwd() / "_config.yml")
         return nb, resources
 
 
@@ -97,7 +107,7 @@ class HideTests(NbGraderPreprocessor):
                 errors = [output for output in cell.outputs if output.output_type == "error"]
                 cell.outputs = errors if by_engine else [_property(error) for error in errors]
             if cell.cell_type == "code":
-                cell.outputs = [_without(secrets, output) for output in cell.outputs]
+                cell.outputs = [_wrapped(_without(secrets, output)) for output in cell.outputs]
         return sanitised(nb, trusted), resources
 
 
@@ -178,6 +188,15 @@ _engine: Engine | None = None
 def _property(output: NotebookNode) -> NotebookNode:
     """What may be seen of a test's error in nbgrader's own executor: a check's text; of any other its kind, as its text may hold data."""
     return error_output(output.ename, output.evalue if output.ename == CheckFailed.__name__ else "")
+
+
+def _wrapped(output: NotebookNode) -> NotebookNode:
+    """An error's lines so broken that they fit the page, which would cut off what explains it; any other output as it is."""
+    if output.output_type != "error":
+        return output
+    lines = [line for text in output.traceback for line in text.splitlines()]
+    output.traceback = [part for line in lines for part in textwrap.wrap(line, PAGE_COLUMNS, subsequent_indent="  ") or [""]]
+    return output
 
 
 def _without(secrets: set[str], output: NotebookNode) -> NotebookNode:

@@ -14,7 +14,8 @@ from autograder.gradebook import open_gradebook
 from autograder.kept import earlier_grade, refusal
 from autograder.master import read_master
 from autograder.release import write_if_changed
-from autograder.submissions import find_submissions
+from autograder.results import Grade
+from autograder.submissions import Submission, digest_of, find_submissions
 
 HELP_BELOW = 0.6
 
@@ -45,7 +46,7 @@ class Row:
 
 
 def rows(course: Course, stems: list[str]) -> list[Row]:
-    """Every submission with the score that the gradebook holds (a score given by hand included)."""
+    """Every submission with the score that the gradebook holds: with marks given by hand, less what being late costs."""
     result = []
     with open_gradebook(course) as gradebook:
         known = {(s.student.id, a.name): s for a in gradebook.assignments for s in a.submissions}
@@ -54,8 +55,8 @@ def rows(course: Course, stems: list[str]) -> list[Row]:
             grade = earlier_grade(course, submission.student, submission.stem)
             refused = refusal(course, submission.student, submission.stem)
             if kept is not None and grade is not None:
-                score, most, late = kept.score, kept.max_score, kept.total_seconds_late
-                note = f"an earlier submission's grade; the latest is not gradable: {refused}" if refused else "; ".join(grade.problems)
+                score, most, late = max(0.0, kept.score - kept.late_submission_penalty), kept.max_score, kept.total_seconds_late
+                note = _note(grade, submission, refused, by_hand=kept.needs_manual_grade)
                 tasks = tuple((task.name, task.status) for task in grade.tasks)
                 mistakes = tuple((task.name, task.diagnosis) for task in grade.tasks if task.diagnosis)
             else:
@@ -63,6 +64,18 @@ def rows(course: Course, stems: list[str]) -> list[Row]:
                 note, tasks, mistakes = f"not gradable: {refused}" if refused else "not graded yet; run `autograder grade`", (), ()
             result.append(Row(submission.student, submission.stem, score, most, late, note, tasks, mistakes))
     return result
+
+
+def _note(grade: Grade, submission: Submission, refused: str | None, *, by_hand: bool) -> str:
+    """What must be known of a grade before it is passed on."""
+    notes = list(grade.problems)
+    if refused:
+        notes = [f"an earlier submission's grade; the latest is not gradable: {refused}"]
+    elif grade.record.get("submission") != digest_of(submission.content):
+        notes = ["an earlier submission's grade; the latest is not graded yet, run `autograder grade`"]
+    if by_hand:
+        notes.append("graded anew since a mark was given by hand, which was kept; look at it in formgrader")
+    return "; ".join(notes)
 
 
 def write_report(course: Course, stems: list[str]) -> list[Path]:

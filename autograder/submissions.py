@@ -44,18 +44,46 @@ def digest_of(content: bytes) -> str:
 
 def find_submissions(course: Course, stems: list[str]) -> list[Submission]:
     """All submissions of these assignments, by student, then in the order of the course."""
-    base = course.root / "submitted"
-    students = sorted(p.name for p in base.glob("*") if p.is_dir() and not p.name.startswith("."))
     return [
-        read_submission(base / student / stem, student, stem)
-        for student in students
+        read_submission(folder / stem, folder.name, stem)
+        for folder in _visible(course.root / "submitted")
+        if folder.is_dir() and _enterable(folder)
         for stem in stems
-        if (base / student / stem).is_dir()
+        if (folder / stem).is_dir()
     ]
+
+
+def misplaced(course: Course) -> list[str]:
+    """What was handed in at a place where nobody looks for it, and what to do: a line for each."""
+    base = course.root / "submitted"
+    found = []
+    for folder in _visible(base):
+        if folder.is_dir() and not _enterable(folder):
+            found.append(f"submitted/{folder.name} can't be read; mend its permissions")
+            continue
+        inside = _visible(folder) if folder.is_dir() else []
+        lost = [p for p in inside if p.name not in course.stems and (p.is_dir() or p.suffix == ".ipynb")]
+        lost += [folder] if folder.is_file() and folder.suffix == ".ipynb" else []
+        found += [
+            f"{p.relative_to(course.root)} is not graded, as it is no submitted/<student>/<assignment>/; "
+            f"move it to one whose name is an assignment's ({', '.join(course.stems)})"
+            for p in lost
+        ]
+    return found
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*") if not p.name.startswith("."))
+
+
+def _enterable(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def read_submission(folder: Path, student: str, stem: str) -> Submission:
     """Read a submission's folder without following a link out of it."""
+    if not _enterable(folder):
+        return Submission(student, stem, problem="its folder can't be read; mend the permissions")
     timestamp, secret = _line(folder / "timestamp.txt"), _line(folder / "submission_secret.txt")
 
     def refused(problem: str) -> Submission:
@@ -89,5 +117,8 @@ def _line(path: Path) -> str | None:
     """The text of a small file beside the notebook; a learner can write anything into it."""
     if path.is_symlink() or not path.is_file():
         return None
-    with path.open(errors="replace") as file:
-        return file.read(200).strip() or None
+    try:
+        with path.open(errors="replace") as file:
+            return file.read(200).strip() or None
+    except OSError:
+        return None

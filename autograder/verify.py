@@ -11,17 +11,20 @@ from autograder.course import Course
 from autograder.engine.engine import environment_hash
 from autograder.grade import Driver
 from autograder.gradebook import Scores, open_gradebook, saved_scores, scores_of
-from autograder.kept import earlier_grade
+from autograder.kept import earlier_grade, refusal
 from autograder.master import Assignment, read_master
 from autograder.results import Grade
 from autograder.submissions import Submission, digest_of, find_submissions
 
-Verdict = Literal["same", "different", "changed", "failed"]
+Verdict = Literal["same", "different", "changed", "ungraded", "failed"]
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What became of one grade. `changed` says that what it was given for is no longer there, so that it can't be repeated."""
+    """What became of one grade. `changed` says that what it was given for is no longer there, so that it can't be repeated.
+
+    A grade that the gradebook holds and no record explains is `different`.
+    """
 
     student: str
     stem: str
@@ -47,15 +50,24 @@ def verify_class(
     submissions = [s for s in find_submissions(course, stems) if student in (None, s.student)]
     assignments = {stem: read_master(course.master(stem)) for stem in sorted({s.stem for s in submissions})}
     with open_gradebook(course) as gradebook:
-        saved = saved_scores(gradebook, list(assignments))
+        saved = {key: scores for key, scores in saved_scores(gradebook, stems).items() if any(s is not None for s in scores.values())}
+    handed_in = {(s.student, s.stem) for s in submissions}
+    for name, stem in sorted(key for key in saved if key not in handed_in and student in (None, key[0])):
+        yield Verified(name, stem, "changed", ("the gradebook holds a grade, but the submission is no longer there",))
     cases: list[_Case] = []
     for submission in submissions:
-        kept = earlier_grade(course, submission.student, submission.stem)
+        key = (submission.student, submission.stem)
+        kept = earlier_grade(course, *key)
         if kept is None:
+            if key in saved:
+                yield Verified(*key, "different", ("the gradebook holds a grade without a record; `autograder grade` grades anew",))
+            elif not refusal(course, *key):
+                yield Verified(*key, "ungraded", ("not graded yet; run `autograder grade`",))
             continue
         changes = changed_since(kept.record, assignments[submission.stem], submission)
         if changes:
-            yield Verified(submission.student, submission.stem, "changed", tuple(changes))
+            differences = not_as_recorded(kept, saved.get(key))
+            yield Verified(*key, "different" if differences else "changed", (*differences, *changes))
         else:
             cases.append(_Case(submission, kept))
     if cases:
@@ -92,11 +104,25 @@ def _graded_again(
             yield Verified(*key, *compare(case.kept, grade, saved.get(key)))
 
 
+def not_as_recorded(kept: Grade, saved: Scores | None) -> list[str]:
+    """Where the gradebook's scores differ from those of the record."""
+    if saved is None:
+        return ["the gradebook does not hold this grade; `autograder grade` enters it"]
+    recorded = scores_of(kept)
+    cells = [cell for cell in {**recorded, **saved} if recorded.get(cell) != saved.get(cell)]
+    said = [f"{cell}: {_points(saved.get(cell))} in the gradebook, {_points(recorded.get(cell))} in the record" for cell in cells]
+    return [*said, "`autograder grade` grades anew"] if said else []
+
+
+def _points(score: float | None) -> str:
+    return "nothing" if score is None else f"{score:g}"
+
+
 def compare(kept: Grade, again: Grade, saved: Scores | None) -> tuple[Verdict, tuple[str, ...]]:
     """A kept grade beside the same submission's grade now and beside the scores in the gradebook."""
     if again.infrastructure_error:
         return "failed", ("the grader failed, not the learner; run the command again",)
-    differences = [] if saved == scores_of(kept) else ["the gradebook does not hold this grade; run `autograder grade`"]
+    differences = not_as_recorded(kept, saved)
     now = {task.name: task for task in again.tasks}
     for task in kept.tasks:
         other = now.get(task.name)

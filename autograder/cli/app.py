@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial, wraps
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from autograder.catalogue import CatalogueError
 from autograder.course import Course, CourseError
 from autograder.engine.host import InfrastructureError
-from autograder.engine.sandbox import SandboxTooWeak
+from autograder.engine.sandbox import LEVELS, SandboxTooWeak
 from autograder.master import MasterError
 
 console = Console()
+FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
+MEND = "mend that (make room, or make it yours), then run the command again: what was finished is kept"
+SECONDS_BETWEEN_LINES = 5.0
 STOPPED = "Stopped; what was finished is kept. The same command goes on from there."
 
 
@@ -26,10 +34,18 @@ class Verb(click.Command):
     """A verb whose known errors are one clear line, never a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        floor = os.environ.get(FLOOR_VARIABLE)
+        if floor and floor not in LEVELS:
+            raise click.ClickException(f"{FLOOR_VARIABLE}={floor} is no level of the sandbox; set it to one of {', '.join(LEVELS)}")
         try:
             return super().invoke(ctx)
         except (CourseError, MasterError, CatalogueError, SandboxTooWeak, InfrastructureError) as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:  # the disk is full, or somebody else's
+            if error.strerror is None:
+                raise
+            where = error.filename or Path.cwd()
+            raise click.ClickException(f"{where}: {error.strerror}; {MEND}") from error
         except KeyboardInterrupt:
             console.print(STOPPED)
             ctx.exit(130)
@@ -76,12 +92,12 @@ def grade_all(
     student: str | None = None,
     again: bool = False,
     seed: int = 0,
-) -> tuple[int, int]:
-    """Grade under a progress bar; how many were graded now, and how many there are."""
+) -> Counter[str]:
+    """Grade under a progress bar; how many were graded now, are unchanged, are not gradable, and failed, which is told at once."""
     from autograder.kept import anything_new
 
-    fresh = total = 0
-    with ExitStack() as stack, progress_bar() as bar:
+    counts, failures = Counter[str](), dict[str, list[str]]()
+    with alone(course), ExitStack() as stack, progress_bar() as bar:
         progress = bar_updater(bar, "grading")
         if again or anything_new(course, stems, student, seed):  # it starts while what grading needs besides is loaded
             running = stack.enter_context(driver())
@@ -89,14 +105,41 @@ def grade_all(
         from autograder.grade import grade_class
 
         for line in grade_class(course, driver, stems, student=student, again=again, seed=seed, progress=progress):
-            fresh, total = fresh + line.fresh, total + 1
-    return fresh, total
+            if line.failed:
+                failures.setdefault(str(line.problem), []).append(f"{line.student}'s {line.stem}")
+            counts["failed" if line.failed else "not gradable" if line.grade is None else "graded" if line.fresh else "unchanged"] += 1
+    for problem, whose in failures.items():
+        more = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
+        console.print(f"[red]not graded[/red]: {escape(', '.join(whose[:3]))}{more}: {escape(problem)}", soft_wrap=True)
+    return counts
+
+
+@contextmanager
+def alone(course: Course) -> Iterator[None]:
+    """Grade a course in one process at a time; the lock goes with the process, however it ends."""
+    course.state.mkdir(exist_ok=True)
+    with (course.state / "grading.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("Another command is grading here; this one goes on when that one is done.", soft_wrap=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def bar_updater(bar: Progress, what: str) -> Callable[[int, int], None]:
-    """A task of a progress bar, as the function that moves it on."""
+    """A task of a progress bar, as the function that moves it on; where no bar can be drawn (a log, a pipe), a line now and then."""
     task = bar.add_task(what, total=None)
-    return lambda done, total: bar.update(task, completed=done, total=total)
+    told = time.monotonic()
+
+    def move(done: int, total: int) -> None:
+        nonlocal told
+        bar.update(task, completed=done, total=total)
+        if bar.disable and (done == total or time.monotonic() - told > SECONDS_BETWEEN_LINES):
+            told = time.monotonic()
+            console.print(f"{what}: {done} of {total}")
+
+    return move
 
 
 def write_feedback(course: Course, stems: list[str], *, student: str | None = None, again: bool = False) -> int:
@@ -110,13 +153,16 @@ def write_feedback(course: Course, stems: list[str], *, student: str | None = No
 def progress_bar() -> Progress:
     return Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=console, transient=True,
+        console=console, transient=True, disable=not console.is_terminal,
     )
 
 
 def waiting(what: str) -> Progress:
     """A spinner with the time that has passed."""
-    bar = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True)
+    bar = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )
     bar.add_task(what, total=None)
     return bar
 

@@ -24,6 +24,7 @@ def build_verb(course: Course, force: bool) -> None:
     Run again, it does only what has changed.
     """
     from autograder.book import build_book
+    from autograder.gradebook import enter_assignments
     from autograder.release import release
     from autograder.report import rows, write_report
     from autograder.sample import sample_class
@@ -33,6 +34,7 @@ def build_verb(course: Course, force: bool) -> None:
     with timed(times, "exercises"):
         for stem in course.stems:
             release(course, stem)
+        enter_assignments(course)
     with timed(times, "book"), waiting("executing the chapters and building the book"):
         built = build_book(course, force=force)
     with timed(times, "sample class"):
@@ -44,7 +46,7 @@ def build_verb(course: Course, force: bool) -> None:
     with timed(times, "report"):
         write_report(course, course.stems)
     show_rows(console, rows(course, course.stems))
-    console.print("  ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items()))
+    console.print("  ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items()), soft_wrap=True)
     console.print(f"\nThe book{'' if built else ' (unchanged)'}: {course.site / 'index.html'}", soft_wrap=True)
     console.print(f"The class report: {course.reports / 'index.html'}", soft_wrap=True)
     console.print(f"JupyterLab: {Path(sys.executable).parent / 'jupyter'} lab {course.root}", soft_wrap=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
+from rich.markup import escape
 
 from autograder.cli.app import console, grade_all, stems_argument, verb
 from autograder.cli.driver import Where, where_options
 from autograder.course import Course
+from autograder.submissions import misplaced
 
 
 @verb("grade")
@@ -19,12 +23,18 @@ def grade_verb(course: Course, stems: tuple[str, ...], student: str | None, agai
     """Grade what was handed in (submitted/<student>/<STEM>/) and write nbgrader's gradebook.
 
     Only new or changed submissions are graded. It can be stopped at any moment and run again. It grades in this process, on every
-    core, unless told to use a Dask cluster.
+    core, unless told to use a Dask cluster. Fails if the grader itself failed on a submission; one that is not gradable is no failure.
     """
     chosen = course.select(stems)
-    done, total = grade_all(course, chosen, where.driver, student=student, again=again, seed=seed)
+    counts = grade_all(course, chosen, where.driver, student=student, again=again, seed=seed)
     from autograder.report import rows  # here, as it takes as long to load as it takes to start what grades
     from autograder.show import show_rows
 
     show_rows(console, [row for row in rows(course, chosen) if student in (None, row.student)])
-    console.print(f"{done} graded, {total - done} unchanged.")
+    for lost in misplaced(course):
+        console.print(f"[yellow]misplaced[/yellow]: {escape(lost)}", soft_wrap=True)
+    if not counts:
+        console.print("Nothing is handed in. Put notebooks at submitted/<student>/<assignment>/<assignment>.ipynb.", soft_wrap=True)
+    said = [f"{counts[what]} {what}" for what in ("graded", "unchanged", "not gradable", "failed") if counts[what] or what == "graded"]
+    console.print(f"{', '.join(said)}.")
+    sys.exit(1 if counts["failed"] else 0)

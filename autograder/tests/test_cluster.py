@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from autograder.bench.crash import contents
 from autograder.bench.process import family
-from autograder.cluster import Certificates, ClusterDriver, _result, cluster_at, grade_job, is_loopback, local_cluster
+from autograder.cluster import CERTIFICATES, Certificates, ClusterDriver, _result, cluster_at, grade_job, is_loopback, local_cluster
 from autograder.course import Course, CourseError
 from autograder.engine import Engine
 from autograder.engine.engine import environment_hash
@@ -116,11 +117,19 @@ def test_only_this_machine_is_loopback(address: str, loopback: bool) -> None:
     assert is_loopback(address) == loopback
 
 
-@pytest.mark.parametrize("address", ["tcp://192.0.2.1:8786", "tls://192.0.2.1:8786"])
+@pytest.mark.parametrize("address", ["tcp://192.0.2.1:8786", "tls://192.0.2.1:8786", "tls://127.0.0.1:8786"])
 def test_another_machine_without_certificates_is_refused_with_how_to_make_them(address: str) -> None:
     with pytest.raises(CourseError, match="--tls-ca") as refused, cluster_at(address):
         pass
     assert "openssl req" in str(refused.value)
+
+
+def test_certificates_made_as_the_message_says_are_accepted(tmp_path: Path) -> None:
+    commands = [line for line in CERTIFICATES.splitlines() if line.startswith("  openssl")]
+    assert len(commands) == 3
+    for command in commands:
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(["openssl", "verify", "-CAfile", "ca.pem", "cert.pem"], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_certificates_without_an_encrypted_address_are_refused(tmp_path: Path) -> None:

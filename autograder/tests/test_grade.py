@@ -14,7 +14,9 @@ import pytest
 from autograder.course import Course
 from autograder.engine import Engine
 from autograder.grade import Graded, grade_class
-from autograder.gradebook import open_gradebook
+from autograder.gradebook import open_gradebook, save_assignment, set_due
+from autograder.master import read_master
+from autograder.report import rows
 from autograder.tests.conftest import answered, reference_answers, submit
 
 WRONG_LOG = "def safe_log(x):\n    return np.log2(x)\n"
@@ -155,8 +157,25 @@ def test_an_interrupted_run_is_finished_by_the_next(tiny_course: Course, engine:
     assert json.loads(marker.read_text())["stem"] == "tiny"
 
 
+def test_being_late_costs_what_nbgraders_setting_says(tiny_course: Course, engine: Engine) -> None:
+    solved = answered(tiny_course, "tiny", reference_answers(tiny_course, "tiny"))
+    for student, day in (("ada", 1), ("bob", 3)):
+        submit(tiny_course, student, "tiny", solved).with_name("timestamp.txt").write_text(f"2026-01-0{day} 12:00:00 UTC")
+    save_assignment(tiny_course, read_master(tiny_course.master("tiny")))
+    set_due(tiny_course, "tiny", "2026-01-02 12:00:00 UTC")
+    settings = tiny_course.root / "nbgrader_config.py"
+    free = settings.read_text()
+    for text, score in ((free, 5), (free.replace('penalty_method = "none"', 'penalty_method = "zero"'), 0), (free, 5)):
+        settings.write_text(text)
+        grade_all(tiny_course, engine, again=True)
+        assert {row.student: row.score for row in rows(tiny_course, ["tiny"])} == {"ada": 5, "bob": score}
+    assert "zero" not in free.split("penalty_method = ")[1].split("#")[0]
+
+
 @pytest.mark.parametrize("timestamp", ["no date", "", "9" * 500])
 def test_a_timestamp_that_is_none_is_left_out(tiny_course: Course, engine: Engine, timestamp: str) -> None:
     path = submit(tiny_course, "ada", "tiny", answered(tiny_course, "tiny", {}))
     path.with_name("timestamp.txt").write_text(timestamp)
-    assert grade_all(tiny_course, engine)["ada"].grade is not None
+    line = grade_all(tiny_course, engine)["ada"]
+    assert line.grade is not None
+    assert ("timestamp.txt holds no date" in (line.problem or "")) == bool(timestamp)

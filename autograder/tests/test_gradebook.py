@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder.course import Course, CourseError
-from autograder.gradebook import URL_VARIABLE, Entry, open_gradebook, save_assignment, save_grades, saved_scores
+from autograder.gradebook import URL_VARIABLE, Entry, enter_assignments, open_gradebook, save_assignment, save_grades, saved_scores
 from autograder.master import read_master
 from autograder.results import Grade, TaskGrade
 
@@ -51,10 +53,33 @@ def test_grades_are_kept_in_sqlite_which_survives_a_power_cut(tiny_course: Cours
     assert [p.name for p in tiny_course.root.glob("gradebook.db*")] == ["gradebook.db"]
 
 
+def test_every_assignment_is_entered_once(tiny_course: Course) -> None:
+    enter_assignments(tiny_course)
+    enter_assignments(tiny_course)
+    with open_gradebook(tiny_course) as gradebook:
+        assert [(a.name, [n.name for n in a.notebooks], a.max_score) for a in gradebook.assignments] == [("tiny", ["tiny"], 5)]
+
+
 def test_a_database_that_is_none_is_an_error_in_a_line(tiny_course: Course) -> None:
     (tiny_course.root / "gradebook.db").write_text("this is no database, although it is long enough to be one" * 100)
     with pytest.raises(CourseError, match="the gradebook can't be used"), open_gradebook(tiny_course):
         pass
+
+
+def test_a_database_that_another_program_holds_is_waited_for(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_gradebook(tiny_course):
+        pass
+    holder = sqlite3.connect(tiny_course.root / "gradebook.db", check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    threading.Timer(7.0, holder.rollback).start()  # SQLite's own patience is five seconds
+    with open_gradebook(tiny_course) as gradebook:
+        assert gradebook.students == []
+
+    monkeypatch.setattr("autograder.gradebook.PATIENCE", 0)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(CourseError, match=r"gradebook\.db: database is locked; another program"), open_gradebook(tiny_course):
+        pass
+    holder.close()
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.autograded import as_typed
+from autograder.autograded import as_typed, error_output
 from autograder.course import Course
-from autograder.nbgrader_plugin import HIDDEN_NOTE, hidden_lines, sanitised, split_hidden
+from autograder.nbgrader_plugin import HIDDEN_NOTE, PAGE_COLUMNS, _wrapped, hidden_lines, sanitised, split_hidden
+from autograder.release import release
 from autograder.tests.conftest import (
     add_assignment,
     answered,
@@ -140,6 +141,13 @@ def test_feedback_names_the_property_that_fails(executor: str, request: pytest.F
     assert "average, not sum" not in course.feedback("reference", "tiny").read_text()
 
 
+def test_what_explains_a_failure_is_not_cut_off_at_the_pages_edge() -> None:
+    long = "Hint: " + "look at the sum before you divide " * 20
+    told = _wrapped(error_output("failed", long))
+    assert max(map(len, told.traceback)) <= PAGE_COLUMNS
+    assert " ".join(line.strip() for line in told.traceback) == long.strip()
+
+
 @pytest.mark.parametrize("executor", ["graded", "plainly_graded"])
 def test_feedback_runs_no_script_of_the_learner(executor: str, request: pytest.FixtureRequest) -> None:
     course: Course = request.getfixturevalue(executor)
@@ -166,7 +174,12 @@ def test_export_writes_the_grades(graded: Course) -> None:
 
 
 def test_generate_assignment_gives_what_release_gives(tiny_course: Course) -> None:
+    (tiny_course.root / "_config.yml").write_text("repository: {url: https://example.org/course}\n")
+    for author_only in ("equivalent.yml", "variants.py", "rewritten.py"):  # each quotes the reference
+        tiny_course.master("tiny").with_name(author_only).write_text("{}\n")
+    release(tiny_course, "tiny")
     released = tiny_course.release("tiny").read_bytes()
+    assert b"https://example.org/course" in released
     nbgrader(tiny_course.root, "generate_assignment", "tiny")
     assert tiny_course.release("tiny").read_bytes() == released
     assert [p.name for p in tiny_course.release("tiny").parent.iterdir()] == ["tiny.ipynb"]

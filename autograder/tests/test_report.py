@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
+import fcntl
 import json
+import threading
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +17,9 @@ from autograder import cli
 from autograder.cli.app import console
 from autograder.course import Course
 from autograder.engine import Engine
+from autograder.gradebook import open_gradebook
 from autograder.report import by_task, known_mistakes, rows, who_needs_help, write_report
+from autograder.results import Grade, TaskGrade
 from autograder.sample import PREFIX, sample_class
 from autograder.tests.conftest import answered, reference_answers, submit
 
@@ -41,7 +47,8 @@ def graded(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> Course:
     submit(tiny_course, "=cmd()", "tiny", "{")
     code, output = run(tiny_course, monkeypatch, "grade")
     assert code == 0, output
-    assert "3 graded" in output
+    assert "2 graded, 1 not gradable." in output
+    assert "grading: 3 of 3" in output  # a line, as this is no terminal
     return tiny_course
 
 
@@ -61,6 +68,77 @@ def test_report_files(graded: Course) -> None:
     assert table == {"ada": "5", "bob": "2", "'=cmd()": ""}
     page = (graded.reports / "index.html").read_text()
     assert "Who needs help" in page
+
+
+def test_what_lies_where_nobody_looks_is_named(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Nothing is handed in" in run(tiny_course, monkeypatch, "grade")[1]
+    text = answered(tiny_course, "tiny", {})
+    for place in ("ada/tiny.ipynb", "bob/Tiny/tiny.ipynb", "cid.ipynb", "locked/tiny/tiny.ipynb"):
+        path = tiny_course.root / "submitted" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr("autograder.submissions._enterable", lambda folder: folder.name != "locked")
+    code, output = run(tiny_course, monkeypatch, "grade")
+    assert code == 0
+    for place in ("submitted/ada/tiny.ipynb", "submitted/bob/Tiny", "submitted/cid.ipynb"):
+        assert f"misplaced: {place} is not graded" in output
+    assert "submitted/locked can't be read; mend its permissions" in output
+
+
+def test_two_commands_grade_one_after_the_other(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (graded.state / "grading.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Timer(1.0, lambda: fcntl.flock(held, fcntl.LOCK_UN)).start()
+        code, output = run(graded, monkeypatch, "grade")
+    assert code == 0
+    assert output.index("Another command is grading here") < output.index("2 unchanged")
+
+
+def test_a_grader_that_fails_is_told_and_is_no_success(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def grade_many(self, jobs: Any, seed: int = 0) -> Any:
+            for index, (assignment, _) in enumerate(jobs):
+                failed = [TaskGrade(t.name, t.test_id, 0.0, t.points, "infrastructure", message="no bwrap") for t in assignment.tasks]
+                yield index, Grade(assignment.stem, seed, tasks=failed)
+
+    monkeypatch.setattr("autograder.engine.Engine", lambda: nullcontext(Failing()))
+    submit(tiny_course, "ada", "tiny", answered(tiny_course, "tiny", {}))
+    code, output = run(tiny_course, monkeypatch, "grade")
+    assert code == 1
+    assert "not graded: ada's tiny: the grader failed, not the learner: no bwrap" in output
+    assert "0 graded, 1 failed." in output
+
+
+def test_a_full_disk_and_a_wrong_setting_are_errors_in_a_line(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("autograder.report.write_if_changed", full)
+    code, output = run(graded, monkeypatch, "report")
+    assert code == 1
+    assert f"Error: {graded.root}: No space left on device; mend that" in output
+    monkeypatch.setenv("AUTOGRADER_SANDBOX_FLOOR", "bubble")
+    assert "set it to one of none, unshared, namespaces" in run(graded, monkeypatch, "grade")[1]
+
+
+def test_a_note_where_a_mark_is_not_for_what_was_handed_in_last(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    graded.submission("ada", "tiny").write_text(answered(graded, "tiny", {}))
+    with open_gradebook(graded) as gradebook:
+        gradebook.find_grade("test_safe_log", "tiny", "tiny", "bob").manual_score = 1.5
+        gradebook.db.commit()
+    notes = {row.student: row.note for row in rows(graded, ["tiny"])}
+    assert "the latest is not graded yet" in notes["ada"]
+    assert notes["bob"] == ""
+    run(graded, monkeypatch, "grade", "--again")
+    notes = {row.student: (row.score, row.note) for row in rows(graded, ["tiny"])}
+    assert notes["ada"] == (0, "")
+    assert notes["bob"][0] == 3.5
+    assert "by hand" in notes["bob"][1]
+    graded.submission("bob", "tiny").write_text("{")
+    run(graded, monkeypatch, "grade")
+    run(graded, monkeypatch, "feedback")
+    assert "The grade of what you handed in before is kept" in graded.feedback("bob", "tiny").read_text()
+    assert "is kept" not in graded.feedback("=cmd()", "tiny").read_text()
 
 
 def test_feedback_pages(graded: Course, monkeypatch: pytest.MonkeyPatch) -> None:
