@@ -1,4 +1,4 @@
-"""Running a notebook cell without Jupyter: output captured, the last expression shown, magics ignored."""
+"""Running a notebook cell without Jupyter: output captured, the last expression shown, magics ignored but for the code they measure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import types
 from typing import Any
 
 MAGIC = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)
+# Magics that run the code after them as it stands, for its time or its output.
+WHOLE = re.compile(r"\A\s*%%(?:time|capture|prun)\b[^\n]*")
+LINE = re.compile(r"^([ \t]*)%time[ \t]+(?=\S)", re.MULTILINE)
 NOTE = "\n[output truncated]\n"
 
 
@@ -104,12 +107,13 @@ class Shell:
 
 
 def python(source: str) -> str:
-    """Notebook source as Python: magics become calls that do nothing here.
+    """Notebook source as Python: what only measures code runs that code, all other magics become calls that do nothing here.
 
     IPython may take minutes over a cell that was written to that end, so this runs where the cell runs, under its limits.
     """
     if not MAGIC.search(source):
         return source
+    source = WHOLE.sub(lambda found: "\n" * found[0].count("\n"), LINE.sub(r"\1", source))
     try:
         return str(_transformer().transform_cell(source))
     except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import marshal
@@ -112,8 +113,7 @@ class Misconceptions:
                 else:
                     known.found[name] = seen
                 if known.path is not None and not known.missing and not known.running:
-                    known.path.parent.mkdir(parents=True, exist_ok=True)
-                    _replace(known.path, known.found)
+                    _keep(known.path, known.found)
                 known.changed.notify_all()
         return True
 
@@ -140,11 +140,17 @@ def _read(path: Path | None) -> dict[str, Observation] | None:
     return kept
 
 
-def _replace(path: Path, found: dict[str, Observation]) -> None:
+def _keep(path: Path, found: dict[str, Observation]) -> None:
+    """Save work for later runs; on a disk that is full or read-only they do it again."""
     content = marshal.dumps(found)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    temporary.write_bytes(hashlib.sha256(content).digest() + content)
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(hashlib.sha256(content).digest() + content)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def catalogue(assignment: Assignment, task: Task) -> list[Alternative]:

@@ -19,6 +19,7 @@ GRACE = 2.0  # seconds a trusted process may take to say that the other one is g
 WORDS = {
     "timeout": "your code took longer than {seconds:g} s",
     "crashed": "your code ended its own process",
+    "cpu": "your code used more processor time than allowed",
     "memory": "your code used more memory than allowed",
     "processes": "your code started more processes than allowed",
 }
@@ -100,10 +101,15 @@ class Session:
     def _left(self, seconds: float) -> float:
         return min(seconds, self.deadline - time.monotonic())
 
+    def _too_long(self) -> str:
+        return f"the submission took longer than {self.limits.seconds:g} s"
+
     # the learner's process
 
     def cell(self, step: Step) -> dict[str, Any]:
         """Run one cell; one that hangs or kills the process is left out when the process is started again."""
+        if self._left(1.0) <= 0:
+            return _failed(step, "Timeout", self._too_long())
         if self.learner is None and not self._restart():
             return _failed(step, "Crashed", WORDS["crashed"])
         assert self.learner is not None
@@ -111,7 +117,8 @@ class Session:
             outcome = self._run_cell(self.learner, step)
         except (Closed, TimeoutError) as error:
             reason = self._bury("timeout" if isinstance(error, TimeoutError) else "crashed")
-            return _failed(step, reason.capitalize(), WORDS[reason].format(seconds=self.limits.cell_seconds))
+            whole = reason == "timeout" and self._left(1.0) <= 0
+            return _failed(step, reason.capitalize(), self._too_long() if whole else WORDS[reason].format(seconds=self.limits.cell_seconds))
         self.done.append(step)
         return outcome
 
@@ -179,7 +186,7 @@ class Session:
     def test(self, step: Step, cell: TestCell, observe: str = "") -> dict[str, Any]:
         """Run one test cell against the learner's process. `observe`: what the solution did, of `failures` or `always`."""
         if self._left(1.0) <= 0:
-            return _verdict("timeout", f"the submission took longer than {self.limits.seconds:g} s")
+            return _verdict("timeout", self._too_long())
         if self.learner is None and not self._restart():
             return _verdict("crashed", WORDS["crashed"])
         assert self.learner is not None

@@ -168,13 +168,16 @@ class Zygote:
                 os.killpg(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        del self.children[pid], self.limits[pid]
+        allowed = self.limits.pop(pid).cpu_seconds
+        del self.children[pid]
         if not wait:
             self.reasons.pop(pid, None)
             self.dying.add(pid)
             return {"reason": None}
         _pid, status, usage = os.wait4(pid, 0)
-        return {"reason": self.reasons.pop(pid, None), "status": status, "memory": usage.ru_maxrss * 1024}
+        spent = usage.ru_utime + usage.ru_stime
+        reason = self.reasons.pop(pid, None) or ("cpu" if spent > allowed - 0.1 else None)
+        return {"reason": reason, "status": status, "memory": usage.ru_maxrss * 1024}
 
     def watch(self) -> None:
         """End learners whose processes together hold too much, or are too many."""

@@ -121,6 +121,15 @@ def test_behaviour_is_kept_for_the_next_engine_and_a_broken_file_is_made_anew(en
     assert engine.grade_sources(tiny, answers).tasks[0].misconception == "half_of_the_sum"
 
 
+def test_what_cannot_be_kept_stops_nobody(engine: Engine, tiny: Assignment) -> None:
+    """A full disk; here a file stands where the folder should be."""
+    (tiny.path.parents[2] / "_toc.yml").write_text("format: jb-book\n")
+    (tiny.path.parents[2] / ".autograder").write_text("")
+    alike = Misconceptions(engine.observe, "no room")
+    task = tiny.tasks[0]
+    assert alike.known(tiny, task, 0, catalogue(tiny, task))
+
+
 def test_a_section_is_named_by_its_heading_or_its_theorem(tiny: Assignment) -> None:
     assert section_title(tiny, "tiny-mean") == "Means of squares"
     assert section_title(tiny, "tiny-log") == "The log"

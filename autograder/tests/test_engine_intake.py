@@ -95,6 +95,13 @@ def test_extra_cells_run_and_magics_do_nothing() -> None:
     assert [t.score for t in grade_json(CASE, data).tasks] == [0, 1]
 
 
+@pytest.mark.parametrize("around", ["%%time\n", "\n%%capture out\n", "%%prun -q\n", "%time\n", "%time "])
+def test_code_that_is_only_measured_runs(around: str) -> None:
+    """As it does in a notebook, where nbgrader gives its marks."""
+    data = notebook(CASE, {"a": "%%time\ndef a():\n    return helper"}, f"{around}helper = 1")
+    assert grade_json(CASE, data).score == 2
+
+
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -13,7 +13,6 @@ from autograder.tests.engine_case import LIMITS, assignment, engine
 
 TEST = "check(f() == 1, 'one')"
 RIGHT = "def f():\n    return 1"
-CROWD = "import os, time\nfor _ in range(12):\n    if os.fork() == 0: time.sleep(3); os._exit(0)\ntime.sleep(1.5)"
 OVER = {
     "cell": ({"cell": 1}, "import time; time.sleep(2.5)"),
     "wall": ({"wall": 1}, "import time; time.sleep(2.5)"),
@@ -24,6 +23,17 @@ OVER = {
         "import os, time\nfor _ in range(12):\n    if os.fork() == 0: time.sleep(3); os._exit(0)\ntime.sleep(1.5)",
     ),
     "file_size": ({"file_size": "64 KiB"}, "open('/tmp/f', 'wb', buffering=0).write(b'x' * 2**18) == 2**18 or 1/0"),
+}
+
+CROWDED = """import os, time
+for _ in range(4):
+    if os.fork() == 0: kept = bytearray(96 * 2**20); time.sleep(3); os._exit(0)
+time.sleep(1.5)"""
+SAID = {
+    "cell": "took longer than 1 s",
+    "wall": "the submission took longer than 1 s",
+    "cpu": "more processor time than allowed",
+    "memory": "more memory than allowed",
 }
 
 
@@ -40,6 +50,14 @@ def test_what_a_master_allows_decides(name: str) -> None:
     over = graded(limits, code)
     assert over.score == 0
     assert not over.infrastructure_error
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_the_learner_is_told_which_limit_it_was(name: str) -> None:
+    limits, code = (OVER[name][0], CROWDED) if name == "memory" else OVER[name]
+    over = graded(limits, code)
+    assert SAID[name] in repr((over.tasks, over.cells))
+    assert "ended its own process" not in repr((over.tasks, over.cells))
 
 
 def test_output_is_cut_where_the_master_says() -> None:
