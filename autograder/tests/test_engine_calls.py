@@ -418,3 +418,42 @@ def test_nor_can_the_half_of_a_word_that_a_draw_has_left() -> None:
         case = assignment([("f", "def f(rng):\n    rng.integers(9, size=3, dtype='u4')", test)])
         assert engine().grade_sources(case, {"f": case.source("f")}).score == 1
         assert engine().grade_sources(case, {"f": answer.format(draw)}).score == score
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "torch.rand(5, generator=g)",
+        "torch.randn(7, generator=g)",
+        "torch.randn(3, dtype=torch.float64, generator=g)",
+        "torch.randperm(2000, generator=g)",
+        "torch.rand(100_000, generator=g), torch.randn(3, generator=g), torch.rand(2, generator=g)",
+    ],
+)
+def test_a_generator_of_torch_goes_on_where_the_learner_left_it(draw: str) -> None:
+    """What normal draws leave for the next one included."""
+    given = f"""
+        def draw(g):
+            {draw}
+        def same(a, b):
+            return all(torch.equal(torch.randn(n, generator=a), torch.randn(n, generator=b)) for n in (1, 9, 700))
+    """
+    test = "g, twin = (torch.Generator().manual_seed(5) for _ in range(2))\nf(g)\ndraw(twin)\ncheck(same(g, twin), 'same')"
+    assert graded(f"def f(g):\n    {draw}", test, given).score == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "drawn"),
+    [
+        ("s[24:5016] = 0", "torch.rand(50, generator=g).std() == 0"),
+        ("s[24:5016] = torch.Generator().manual_seed(3).get_state()[24:5016]", "True"),
+        ("s[16] = 9", "True"),
+        ("s[:] = torch.Generator().manual_seed(3).get_state()", "True"),
+        ("torch.rand(1, generator=g); s = g.get_state(); s[5016:5044] = 1", "torch.randn(1, generator=g).abs() < 1e-9"),
+    ],
+)
+def test_nor_can_a_generator_of_torch_be_set(change: str, drawn: str) -> None:
+    answer = "def f(g):\n    torch.rand(3, generator=g)"
+    test = f"g = torch.Generator().manual_seed(5)\nf(g)\ncheck({drawn}, 'chosen')"
+    assert graded(answer, test.replace(drawn, "True")).score == 1
+    assert graded(answer, test, submitted=f"def f(g):\n    s = g.get_state()\n    {change}\n    g.set_state(s)").score == 0
