@@ -140,6 +140,14 @@ class Decoder:
         self.depth -= 1
         return value
 
+    def value_of(self, codec: Codec) -> Any:
+        """The next value, if it is made of what `codec` knows."""
+        own, self.codec = self.codec, codec
+        try:
+            return self.value()
+        finally:
+            self.codec = own
+
     def finish(self) -> None:
         if self.position != len(self.data):
             raise CodecError("bytes are left over after the value")

@@ -1,7 +1,8 @@
 """Calls between the learner's process and the tests' process.
 
 A call frame is: what to do, contents of the objects the other end still holds, the arguments. A reply frame is: which mutable
-objects changed and to what, the tensors whose graph stays behind, the result. Either end may call while it waits for a reply, so
+objects changed and to what, the tensors whose graph stays behind, the result. All but the values are plain data: a stand-in there would
+let the other end answer otherwise each time that it is looked at. Either end may call while it waits for a reply, so
 callbacks work. `Peer` is symmetric; what each end permits is in its subclasses (`learner.LearnerPeer`, `tester.TestPeer`).
 """
 
@@ -13,6 +14,7 @@ import torch
 
 from autograder.engine import changes
 from autograder.engine.codec import CodecError, Decoder, Encoder
+from autograder.engine.codec_plain import PLAIN
 from autograder.engine.ends import MAX_MESSAGE, LearnerGone, Retained
 from autograder.engine.gradients import RemoteGraph, differentiable
 from autograder.engine.remote import Remote
@@ -84,7 +86,7 @@ class Peer(Server):
     def _answer(self, ends: bool, frame: bytearray, table: list[Any], inputs: list[torch.Tensor], labels: list[tuple[Any, str]]) -> Any:
         crossing = Crossing(self)
         kind, decoder = frame[:1], Decoder(self.codec, memoryview(frame)[1:], table, crossing)  # type: ignore[arg-type]
-        printed, changed, retain = decoder.value(), decoder.value(), decoder.value()
+        printed, changed, retain = (decoder.value_of(PLAIN) for _ in range(3))
         if isinstance(printed, str) and printed:
             self.printed(printed)
         if changed:
@@ -92,8 +94,10 @@ class Peer(Server):
         for number in retain:
             self.retained.setdefault(number, Retained(table, labels))
         if kind == b"E":
-            raise self._exception(decoder.value(), ends)
-        graph, tensors = decoder.value(), decoder.value()
+            raise self._exception(decoder.value_of(PLAIN), ends)
+        graph, tensors = decoder.value_of(PLAIN), decoder.value()
+        if type(tensors) is not list or not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
+            raise CodecError("no list of tensors")
         if tensors:
             remote = RemoteGraph(graph, tensors, self._remote_vjp, self.releases.append)
             crossing.outputs = remote.attach(inputs)

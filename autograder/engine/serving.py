@@ -33,12 +33,12 @@ class Server(End):
         try:
             if self.depth > MAX_NESTED_CALLS:
                 raise RecursionError("calls between the processes are nested too deeply")
-            op, address, name, grad, releases = decoder.value()
+            op, address, name, grad, releases = decoder.value_of(PLAIN)
             for number in releases:
                 self.graphs.pop(number, None)
             held = self.held.get(address) if isinstance(address, int) else None
             table = list(held.table) if held else []
-            before = self._sync(held, decoder.value(), crossing)
+            before = self._sync(held, decoder.value_of(PLAIN), crossing)
             target = self._target(address)
             decoder.known = table
             positional, named = decoder.u32(), decoder.u32()

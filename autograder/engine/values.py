@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from autograder.engine.codec import Codec, CodecError, Decoder, Encoder
+from autograder.engine.codec_plain import PLAIN
 from autograder.engine.codec_tensors import encode_tensor, tensor_codec
 from autograder.engine.remote import Remote
 
@@ -201,7 +202,7 @@ def _other(encoder: Encoder, value: Any) -> None:
 
 def _read_export(decoder: Decoder) -> Remote:
     number = decoder.u32()
-    names, is_class, is_iterator = decoder.value()
+    names, is_class, is_iterator = decoder.value_of(PLAIN)
     if not all(isinstance(name, str) for name in names):
         raise CodecError("not class names")
     return Remote(decoder.context.peer, number, tuple(names), bool(is_class), bool(is_iterator))
@@ -224,7 +225,7 @@ def function_name(value: Any, given: dict[str, Any]) -> tuple[str | None, str] |
 
 
 def _read_named_function(decoder: Decoder) -> Any:
-    module, name = decoder.value()
+    module, name = decoder.value_of(PLAIN)
     peer = decoder.context.peer
     if module is None:
         return peer.given[name] if name in peer.given else peer.lookup(name)

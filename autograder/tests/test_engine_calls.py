@@ -457,3 +457,31 @@ def test_nor_can_a_generator_of_torch_be_set(change: str, drawn: str) -> None:
     test = f"g = torch.Generator().manual_seed(5)\nf(g)\ncheck({drawn}, 'chosen')"
     assert graded(answer, test.replace(drawn, "True")).score == 1
     assert graded(answer, test, submitted=f"def f(g):\n    s = g.get_state()\n    {change}\n    g.set_state(s)").score == 0
+
+
+def test_a_change_that_reads_otherwise_the_second_time_is_none() -> None:
+    """Where it is looked at whether an argument may change, it is said to be the generator; where the change is made, the input."""
+    test = "x = fresh_rng('x').normal(size=4)\ny = f(x, fresh_rng('f'))\ncheck_close(y, 2 * x, 'twice')"
+    fake = """
+        import sys
+        from autograder.engine import changes
+        class Change:
+            def __init__(self, *answers): self.answers = list(answers)
+            def __iter__(self): return self
+            def __next__(self):
+                answer = self.answers.pop(0) if self.answers else StopIteration
+                if answer is StopIteration: raise StopIteration
+                return answer
+        def f(x, rng):
+            frame = sys._getframe()
+            while frame.f_code.co_name != 'serve': frame = frame.f_back
+            zeros, = changes.contents(frame.f_locals['self'].codec, [np.zeros(4)])
+            told = changes.differences
+            def differences(before, after):
+                changes.differences = told
+                return [Change(1, zeros, StopIteration, 0, zeros)]
+            changes.differences = differences
+            return np.zeros(4)
+    """
+    assert graded("def f(x, rng): return 2 * x", test).score == 1
+    assert graded("def f(x, rng): return 2 * x", test, submitted=fake).score == 0
