@@ -32,8 +32,9 @@ def plain_outcome(answer: Any, largest: int) -> dict[str, Any]:
             outputs.append({"output_type": kind, "name": name, "text": writable(output["text"][:left])})
             left = max(0, left - len(output["text"]))
     failure = answer.get("failure")
-    failure = tuple(writable(str(part)[:LONGEST]) for part in failure) if isinstance(failure, tuple) and len(failure) == 3 else None
-    return {"outputs": outputs, "failure": failure}
+    if not (isinstance(failure, tuple) and len(failure) == 3 and all(isinstance(part, str) for part in failure)):
+        return {"outputs": outputs, "failure": None}
+    return {"outputs": outputs, "failure": tuple(writable(part[:LONGEST]) for part in failure)}
 
 
 def checked_trace(trace: str | None, plan: Plan) -> str | None:

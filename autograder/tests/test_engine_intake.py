@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -100,6 +101,45 @@ def test_code_that_is_only_measured_runs(around: str) -> None:
     """As it does in a notebook, where nbgrader gives its marks."""
     data = notebook(CASE, {"a": "%%time\ndef a():\n    return helper"}, f"{around}helper = 1")
     assert grade_json(CASE, data).score == 2
+
+
+TELL = """
+import struct, sys, os, time
+def text(value): return b's' + struct.pack('<I', len(value)) + value
+def number(value): return b'I' + struct.pack('<I', 8192) + value.to_bytes(8192, 'little')
+frame = sys._getframe()
+while not (frame.f_code.co_name == 'main' and 'channel' in frame.f_locals): frame = frame.f_back
+def tell(**said):
+    told = b''.join(text(key.encode()) + value for key, value in said.items())
+    frame.f_locals['channel'].send(b'd' + struct.pack('<I', len(said)) + told)
+"""
+HOSTILE = {
+    "a number too long to be written": (
+        "tell(outputs=b'l' + bytes(4), failure=b't' + struct.pack('<I', 3) + number(7**20_000) + text(b'') * 2)"
+    ),
+    "keys that collide": (
+        "keys = b''.join(b'I' + struct.pack('<I', 11) + (k * (2**61 - 1)).to_bytes(11, 'little') + b'N' for k in range(1, 90_000))\n"
+        "tell(outputs=b'd' + struct.pack('<I', 89_999) + keys)"
+    ),
+    "no answer at all": "frame.f_locals['channel'].send(b'T' + b'l' * 90)",
+}
+
+
+@pytest.mark.parametrize("said", HOSTILE)
+def test_what_a_learner_tells_the_grader_itself_stops_nobody(said: str) -> None:
+    """Its process writes to the line on which the grader learns what became of a cell."""
+    data = notebook(CASE, {"a": "def a():\n    return 1"}, f"{TELL}{HOSTILE[said]}\ntime.sleep(0.5)\nos._exit(0)")
+    started = time.monotonic()
+    grade = grade_json(CASE, data)
+    assert not grade.infrastructure_error
+    assert time.monotonic() - started < 4.0
+
+
+@pytest.mark.parametrize("cells", [[{"cell_type": "code", "source": "1", "metadata": {}}] * 3_000, [[[]] * 1_000_000]])
+def test_a_notebook_has_few_parts(cells: list[Any]) -> None:
+    grade = grade_json(CASE, {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
+    assert not grade.gradable
+    assert "more than the 2,000" in str(grade.reason) or "too many parts" in str(grade.reason)
 
 
 JUNK = st.recursive(
