@@ -175,8 +175,8 @@ class Zygote:
             self.dying.add(pid)
             return {"reason": None}
         _pid, status, usage = os.wait4(pid, 0)
-        spent = usage.ru_utime + usage.ru_stime
-        reason = self.reasons.pop(pid, None) or ("cpu" if spent > allowed - 0.1 else None)
+        spent = usage.ru_utime + usage.ru_stime  # Linux holds the limit against a count by ticks, which may run ahead of this
+        reason = self.reasons.pop(pid, None) or ("cpu" if os.WIFSIGNALED(status) and spent > allowed / 2 else None)
         return {"reason": reason, "status": status, "memory": usage.ru_maxrss * 1024}
 
     def watch(self) -> None:
