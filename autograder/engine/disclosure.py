@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autograder.engine.cells import NOTE
 from autograder.engine.intake import writable
 from autograder.engine.plan import TestCell
 from autograder.engine.wire import Closed
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from autograder.engine.plan import Plan, Step
     from autograder.engine.session import Session
 
-LONGEST = 4000  # characters of a failure's text
+LONGEST, SHORTEST = 4000, 60  # characters of a failure's text, and of one for which there is no room left
 PLACE = re.compile(r"(?P<cell>[\w-]{1,100}), line (?P<line>\d{1,7})(?:, in (?P<name>\w{1,100}|<\w{1,20}>))?:.*")
 MADE_NAMES = ("<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
@@ -26,14 +27,21 @@ def plain_outcome(answer: Any, largest: int) -> dict[str, Any]:
         raise Closed("the process sent something that is no answer")
     outputs, left = [], 2 * largest + 100  # the last expression comes on top of what was printed
     for output in answer["outputs"][:100]:
-        if isinstance(output, dict) and isinstance(output.get("text"), str):
+        if largest > 0 and isinstance(output, dict) and isinstance(output.get("text"), str):
             kind = "execute_result" if output.get("output_type") == "execute_result" else "stream"
             name = "stderr" if output.get("name") == "stderr" else "stdout"
-            outputs.append({"output_type": kind, "name": name, "text": writable(output["text"][:left])})
+            outputs.append({"output_type": kind, "name": name, "text": writable(shortened(output["text"], left))})
             left = max(0, left - len(output["text"]))
     failure = answer.get("failure")
-    failure = tuple(writable(str(part)[:LONGEST]) for part in failure) if isinstance(failure, tuple) and len(failure) == 3 else None
-    return {"outputs": outputs, "failure": failure}
+    if not (isinstance(failure, tuple) and len(failure) == 3 and all(isinstance(part, str) for part in failure)):
+        return {"outputs": outputs, "failure": None}
+    most = LONGEST if largest > 0 else SHORTEST
+    return {"outputs": outputs, "failure": tuple(writable(part[:most]) for part in failure)}
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or what there is room for."""
+    return text if len(text) <= most else text[: max(0, most)] + NOTE
 
 
 def checked_trace(trace: str | None, plan: Plan) -> str | None:

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from typing import Any
 
 from autograder.engine import sandbox
-from autograder.engine.codec import CodecError
-from autograder.engine.codec_plain import PLAIN
+from autograder.engine.codec import Codec, CodecError
+from autograder.engine.codec_plain import ANSWERS, PLAIN
 from autograder.engine.limits import Limits
 from autograder.engine.wire import Channel, Closed, FrameTooLarge, send_fds
 
@@ -52,10 +52,10 @@ class Control:
 
 
 class Child:
-    """A fork of a zygote and the channel to it."""
+    """A fork of a zygote and the channel to it. `codec` reads its answers."""
 
-    def __init__(self, pid: int, channel: Channel, zygote: Control) -> None:
-        self.pid, self.channel, self.zygote = pid, channel, zygote
+    def __init__(self, pid: int, channel: Channel, zygote: Control, codec: Codec) -> None:
+        self.pid, self.channel, self.zygote, self.codec = pid, channel, zygote, codec
 
     def order(self, **fields: Any) -> None:
         self.channel.sock.settimeout(5.0)
@@ -74,7 +74,7 @@ class Child:
         """The next answer: `TimeoutError` when it is late, `Closed` when there will be none."""
         self.channel.deadline = time.monotonic() + seconds
         try:
-            return PLAIN.loads(self.channel.receive())
+            return self.codec.loads(self.channel.receive())
         except (CodecError, FrameTooLarge) as error:
             raise Closed("the process sent something that is no answer") from error
 
@@ -154,8 +154,8 @@ class ZygoteHost:
         theirs.close()
         if "error" in answer:
             raise InfrastructureError(f"no process could be started: {answer['error']}")
-        largest = CONTROL_FRAME if kind == "test" else LEARNER_FRAME + 8 * limits.output
-        return Child(answer["pid"], Channel(ours, largest), zygote)
+        largest, codec = (CONTROL_FRAME, PLAIN) if kind == "test" else (LEARNER_FRAME + 8 * limits.output, ANSWERS)
+        return Child(answer["pid"], Channel(ours, largest), zygote, codec)
 
     def tester(self, master: str, libraries: frozenset[str], limits: Limits) -> Child:
         """A tests' process for a submission of the assignment whose hash is `master`: one that is idle, else a fresh one."""

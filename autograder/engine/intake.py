@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 SURROGATES = re.compile("[\ud800-\udfff]")
+MOST_CELLS = 2_000  # an assignment has some fifty; each is run, kept and shown
+MOST_PARTS = 1_000_000  # lists and objects of the file's JSON: fifty bytes of memory for three of the file
 
 
 def writable(text: str) -> str:
@@ -35,6 +37,8 @@ def read_submission(payload: bytes, largest: int) -> list[SubmittedCell]:
         raise NotGradable("the file is empty")
     if len(payload) > largest:
         raise NotGradable(f"the file has {len(payload):,} bytes, more than the {largest:,} allowed; clear the outputs and save again")
+    if payload.count(b"[") + payload.count(b"{") > MOST_PARTS:
+        raise NotGradable("the file has too many parts to be a notebook of this course; clear the outputs and save again")
     try:
         notebook = json.loads(payload.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -50,6 +54,9 @@ def read_submission(payload: bytes, largest: int) -> list[SubmittedCell]:
         )
     if notebook.get("nbformat") != 4:
         raise NotGradable("the notebook is not in format 4; open and save it in JupyterLab")
+    count = len(notebook["cells"])
+    if count > MOST_CELLS:
+        raise NotGradable(f"the notebook has {count:,} cells, more than the {MOST_CELLS:,} allowed; delete those of your own")
     return [cell for cell in map(_cell, notebook["cells"]) if cell is not None]
 
 
