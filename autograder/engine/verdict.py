@@ -92,10 +92,18 @@ def _told(error: BaseException, secret: bool) -> dict[str, Any]:
     if isinstance(error, CodecError):
         return {"status": "error", "message": f"the result can't be judged: {error}"}
     if isinstance(error, AssertionError):
-        text = str(error) if str(error) and not secret else "a check of the tests does not hold"
-        return {"status": "failed", "property": "tests pass", "message": text}
-    text = f"{type(error).__name__}" if secret else f"{type(error).__name__}: {error}"
+        text = "" if secret else text_of(error)
+        return {"status": "failed", "property": "tests pass", "message": text or "a check of the tests does not hold"}
+    text = f"{type(error).__name__}" if secret else f"{type(error).__name__}: {text_of(error)}"
     return {"status": "error", "message": f"the result is not what the tests can use ({text})"}
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says, if it can say it: it may hold an answer, say a number too long to be written, or an object without its fields."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def _raised(name: str, message: str, trace: str, known: str, secret: bool) -> dict[str, Any]:
