@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from autograder.engine.codec import Codec, CodecError, Decoder, Encoder
-
-MULTIPLIERS = {"PCG64": 0x2360ED051FC65DA44385DF649FCCF645, "PCG64DXSM": 0xDA942042E4DD58B5}
-MOST_DRAWS = 1 << 34
-MOST_HALVES = 4096
+from autograder.engine.generators import advance_numpy, advance_torch
 
 
 def contents(codec: Codec, table: list[Any], context: Any = None) -> list[bytes | None]:
@@ -63,9 +59,9 @@ def assign(target: Any, source: Any) -> None:
     elif isinstance(target, torch.Tensor):
         _assign_tensor(target, source)
     elif isinstance(target, np.random.Generator):
-        _advance(target, source)
+        advance_numpy(target, source)
     elif isinstance(target, torch.Generator):
-        target.set_state(source.get_state())
+        advance_torch(target, source)
     elif dataclasses.is_dataclass(target):
         for field in dataclasses.fields(target):
             object.__setattr__(target, field.name, getattr(source, field.name))
@@ -97,48 +93,6 @@ def _assign_tensor(target: torch.Tensor, source: Any) -> None:
     elif not torch.equal(target.grad, source.grad):
         with torch.no_grad():
             target.grad.copy_(source.grad)
-
-
-def _advance(target: np.random.Generator, source: np.random.Generator) -> None:
-    """Take over a generator's state if it can have got there by drawing.
-
-    Else a learner could set the generator that the test draws its next data from. The distance between two states of PCG64 is
-    found bit by bit; the other generators have no such shortcut. The half of a word that a draw of 32 bits has left is believed if
-    one of the draws in between has left it, and forgotten if it can't be found.
-    """
-    old, new = target.bit_generator.state, source.bit_generator.state
-    multiplier = MULTIPLIERS.get(old["bit_generator"])
-    if multiplier is None or new["bit_generator"] != old["bit_generator"] or new["state"]["inc"] != old["state"]["inc"]:
-        raise CodecError("a generator of random numbers passed to a learner's function must be np.random.default_rng's kind, and stay so")
-    state, goal, plus = old["state"]["state"], new["state"]["state"], old["state"]["inc"]
-    distance, bit, mask = 0, 1, (1 << 128) - 1
-    while state != goal and bit <= mask:
-        if (state ^ goal) & bit:
-            state = (state * multiplier + plus) & mask
-            distance |= bit
-        bit <<= 1
-        plus = (multiplier + 1) * plus & mask
-        multiplier = multiplier * multiplier & mask
-    if distance > MOST_DRAWS or (distance == 0 and new["has_uint32"] and not _same_half(old, new)):
-        raise CodecError("a generator of random numbers was set to a state that drawing does not lead to")
-    if new["has_uint32"] and not _same_half(old, new) and new["uinteger"] not in _halves(old, min(distance, MOST_HALVES)):
-        new = {**new, "has_uint32": 0, "uinteger": 0}
-    target.bit_generator.state = new
-
-
-def _same_half(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return bool(old["has_uint32"]) and old["uinteger"] == new["uinteger"]
-
-
-def _halves(old: Mapping[str, Any], draws: int) -> Iterator[int]:
-    """The halves that a draw of 32 bits may have left for the next one, if it was among the next so many: PCG64's output function."""
-    if old["bit_generator"] != "PCG64":
-        return
-    state, multiplier, plus, mask = old["state"]["state"], MULTIPLIERS["PCG64"], old["state"]["inc"], (1 << 128) - 1
-    for _ in range(draws):
-        state = (state * multiplier + plus) & mask
-        word, turn = (state >> 64 ^ state) & ((1 << 64) - 1), state >> 122
-        yield (word >> turn | word << (64 - turn)) >> 32 & 0xFFFFFFFF
 
 
 def is_random(value: Any) -> bool:

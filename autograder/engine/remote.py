@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from autograder.engine.codec import CodecError
+
 if TYPE_CHECKING:
     from autograder.engine.rpc import Peer
 
@@ -90,7 +92,9 @@ class Remote:
             return 0
         items, failure = [], None
         try:
-            items = list(self._peer.request("op", self, "rest", (), {}))
+            items = self._peer.request("op", self, "rest", (), {})
+            if type(items) is not list:
+                raise CodecError("not the rest of a generator")
         except Exception as error:  # for whoever takes the next item: what asks for a length takes some errors for an answer
             failure = error
         object.__setattr__(self, "_ahead", _retold(items, failure))

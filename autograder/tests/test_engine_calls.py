@@ -418,3 +418,66 @@ def test_nor_can_the_half_of_a_word_that_a_draw_has_left() -> None:
         case = assignment([("f", "def f(rng):\n    rng.integers(9, size=3, dtype='u4')", test)])
         assert engine().grade_sources(case, {"f": case.source("f")}).score == 1
         assert engine().grade_sources(case, {"f": answer.format(draw)}).score == score
+
+
+@pytest.mark.parametrize("change", ["g.manual_seed(5)", "g.set_state(torch.Generator().manual_seed(5).get_state())", "HEAD", "TAIL"])
+def test_nor_can_those_of_torch(change: str) -> None:
+    test = """
+        for pre in (0, 1, 700):
+            g = torch.Generator().manual_seed(int(fresh_rng("f").integers(1 << 30)))
+            torch.rand(pre, generator=g)
+            twin = torch.Generator()
+            twin.set_state(g.get_state())
+            check(torch.equal(f(g), f(twin)), "draws")
+            check(torch.equal(torch.randn(5, generator=g), torch.randn(5, generator=twin)), "goes on from there")
+            chosen = torch.Generator()
+            chosen.set_state(g.get_state())
+            drawn = torch.randn(1, generator=g)
+            f(chosen)
+            check(torch.randn(1, generator=chosen) != 0.0, "not chosen")
+    """
+    answer = "def f(g):\n    return torch.cat([torch.rand(1300, generator=g), torch.randn(3, generator=g), torch.rand(2, generator=g)])"
+    case = assignment([("f", answer, test)])
+    grade = engine().grade_sources(case, {"f": case.source("f")})
+    assert grade.score == 1, grade.tasks
+    forged = {
+        "HEAD": "s = g.get_state(); s[8:24] = torch.tensor([112, 2, 0, 0, 1, 0, 0, 0, 112, 2, 0, 0, 0, 0, 0, 0]); g.set_state(s)",
+        "TAIL": "torch.randn(2, generator=g); s = g.get_state(); s[-32] = 1; s[-40:-32] = 0; g.set_state(s)",
+    }
+    assert engine().grade_sources(case, {"f": f"def f(g):\n    {forged.get(change, change)}"}).score == 0
+
+
+@pytest.mark.parametrize("test", ["check({1: True}[f(1)], 'one')", "assert f(1) == 1, f(1)", "check_close([f(1)], [1], 'one', hint='!')"])
+def test_an_answer_that_can_not_be_written_down_is_no_failure_of_the_grader(test: str) -> None:
+    assert graded("def f(x):\n    return 1", test, submitted="def f(x):\n    return 10**6000").status in ("failed", "error")
+
+
+REPLY = """
+import gc
+def f(x):
+    peer = next(o for o in gc.get_objects() if type(o).__name__ == 'LearnerPeer')
+    say = peer.codec.dumps
+    peer._respond = lambda *a: peer._send(b''.join([HEAD]))
+"""
+HEADS = [
+    "b'A', say(5), say([]), say(())",
+    "b'A', say(''), say(5), say(())",
+    "b'A', say(''), say([5]), say(())",
+    "b'A', say(''), say([(0, 'x')]), say(())",
+    "b'A', say(''), say([]), say(5)",
+    "b'A', say(''), say([]), say(([],))",
+    "b'A', say(''), say([]), say(()), say('x'), say([1]), say(1)",
+    "b'A', say(''), say([]), say(()), say(1), say([None]), say(1)",
+    "b'E', say(''), say([]), say(()), say(5)",
+    "b'E', say(''), say([]), say(()), say((5, 5, 5))",
+    "b''",
+    "b'X'",
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_reply_of_another_form_is_not_the_expected_error(head: str) -> None:
+    answer = "def f(x):\n    raise [TypeError, ValueError, IndexError][x[0]]"
+    test = "check_raises((TypeError, ValueError, AttributeError, IndexError), 'refuses', f, [1])"
+    assert graded(answer, test).score == 1
+    assert graded(answer, test, submitted=REPLY.replace("HEAD", head)).score == 0
