@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from autograder.engine.session import Session
 
 LONGEST, SHORTEST = 4000, 60  # characters of a failure's text, and of one for which there is no room left
+SHOWN_LINES = 200  # of a solution cell, in which a hidden test's failure is placed
 PLACE = re.compile(r"(?P<cell>[\w-]{1,100}), line (?P<line>\d{1,7})(?:, in (?P<name>\w{1,100}|<\w{1,20}>))?:.*")
 MADE_NAMES = ("<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
@@ -44,9 +45,14 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: max(0, most)] + NOTE
 
 
-def checked_trace(trace: str | None, plan: Plan) -> str | None:
-    """The lines of a traceback that name a place in the learner's cells, with the text that stands there. All else is left out."""
-    sources = {step.identity: step.source for step in plan.steps if step.kind != "test"}
+def checked_trace(trace: str | None, plan: Plan, secret: bool) -> str | None:
+    """The lines of a traceback that name a place in the learner's cells, with the text that stands there. All else is left out.
+
+    Code can be written so that the place where it fails says what it was called with. So if that is `secret`, only one place is shown,
+    the last that is in a solution cell, near its beginning.
+    """
+    kinds = ("solution",) if secret else ("given", "solution", "extra")
+    sources = {step.identity: step.source for step in plan.steps if step.kind in kinds}
     kept = []
     for line in (trace or "").splitlines()[:6]:
         place = PLACE.fullmatch(line)
@@ -54,9 +60,9 @@ def checked_trace(trace: str | None, plan: Plan) -> str | None:
             continue
         source, number = sources.get(place["cell"], ""), int(place["line"])
         lines = source.splitlines()
-        if 1 <= number <= len(lines) and _is_named(place["name"], source):
+        if 1 <= number <= (min(len(lines), SHOWN_LINES) if secret else len(lines)) and _is_named(place["name"], source):
             kept.append(f"{line[: place.end('name' if place['name'] else 'line')]}: {lines[number - 1].strip()[:200]}")
-    return "\n".join(kept) or None
+    return "\n".join(kept[-1:] if secret else kept) or None
 
 
 def _is_named(name: str | None, source: str) -> bool:
@@ -129,6 +135,7 @@ def _visible(cell: TestCell) -> TestCell:
 
 def _settle(verdict: dict[str, Any], plan: Plan) -> None:
     """Make a verdict text that may be shown."""
-    said = verdict.pop("open", None) or verdict["message"]
-    verdict |= {"message": writable(said), "printed": writable(verdict["printed"]), "trace": checked_trace(verdict["trace"], plan)}
+    told = verdict.pop("open", None)
+    trace = checked_trace(verdict["trace"], plan, secret=told is None)
+    verdict |= {"message": writable(told or verdict["message"]), "printed": writable(verdict["printed"]), "trace": trace}
     verdict |= {key: verdict[key] and writable(str(verdict[key])) for key in ("property", "hint")}
