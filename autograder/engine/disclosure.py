@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autograder.engine.cells import NOTE
-from autograder.engine.intake import writable
+from autograder.engine.intake import printable, writable
 from autograder.engine.plan import TestCell
 from autograder.engine.wire import Closed
 
@@ -37,7 +37,7 @@ def plain_outcome(answer: Any, largest: int) -> dict[str, Any]:
     if not (isinstance(failure, tuple) and len(failure) == 3 and all(isinstance(part, str) for part in failure)):
         return {"outputs": outputs, "failure": None}
     most = LONGEST if largest > 0 else SHORTEST
-    return {"outputs": outputs, "failure": tuple(writable(part[:most]) for part in failure)}
+    return {"outputs": outputs, "failure": tuple(printable(part[:most]) for part in failure)}
 
 
 def shortened(text: str, most: int) -> str:
@@ -137,5 +137,5 @@ def _settle(verdict: dict[str, Any], plan: Plan) -> None:
     """Make a verdict text that may be shown."""
     told = verdict.pop("open", None)
     trace = checked_trace(verdict["trace"], plan, secret=told is None)
-    verdict |= {"message": writable(told or verdict["message"]), "printed": writable(verdict["printed"]), "trace": trace}
-    verdict |= {key: verdict[key] and writable(str(verdict[key])) for key in ("property", "hint")}
+    verdict |= {"message": told or verdict["message"], "trace": trace, "printed": writable(verdict["printed"])}
+    verdict |= {key: verdict[key] and printable(str(verdict[key])) for key in ("message", "trace", "property", "hint")}

@@ -481,3 +481,9 @@ def test_a_reply_of_another_form_is_not_the_expected_error(head: str) -> None:
     test = "check_raises((TypeError, ValueError, AttributeError, IndexError), 'refuses', f, [1])"
     assert graded(answer, test).score == 1
     assert graded(answer, test, submitted=REPLY.replace("HEAD", head)).score == 0
+
+
+def test_cells_are_compiled_as_in_a_notebook() -> None:
+    annotated = "def f(x: int):\n    return f.__annotations__['x'] is int"
+    passes(annotated, "check(f(1), 'an annotation is a value')\ndef g(x: int): pass\ncheck(g.__annotations__['x'] is int, 'here too')")
+    assert graded(annotated, "f(1)", submitted="def f(x: Missing):\n    return True").score == 0
