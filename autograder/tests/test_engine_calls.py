@@ -487,3 +487,11 @@ def test_cells_are_compiled_as_in_a_notebook() -> None:
     annotated = "def f(x: int):\n    return f.__annotations__['x'] is int"
     passes(annotated, "check(f(1), 'an annotation is a value')\ndef g(x: int): pass\ncheck(g.__annotations__['x'] is int, 'here too')")
     assert graded(annotated, "f(1)", submitted="def f(x: Missing):\n    return True").score == 0
+
+
+def test_an_object_is_allowed_nothing_by_the_name_of_a_function() -> None:
+    answer = "def f(params):\n    params[0] = 0\ndef g():\n    return lambda x: 2 * x"
+    test = "x, h = np.ones(3), g()\ncheck_close(h(x), 2 * x, 'doubled')"
+    named = "class f:\n    def __call__(self, x):\n        x[:] = 0\n        return np.zeros(3)\ndef g():\n    return f()"
+    assert graded(answer, test, inplace={"f": ["params"]}).score == 1
+    assert graded(answer, test, submitted=named, inplace={"f": ["params"]}).property == "inputs left unchanged"
