@@ -45,12 +45,25 @@ def digest_of(content: bytes) -> str:
 def find_submissions(course: Course, stems: list[str]) -> list[Submission]:
     """All submissions of these assignments, by student, then in the order of the course."""
     return [
-        read_submission(folder / stem, folder.name, stem)
+        _found(folder, stem)
         for folder in _visible(course.root / "submitted")
         if folder.is_dir() and _enterable(folder)
         for stem in stems
         if (folder / stem).is_dir()
     ]
+
+
+def _found(folder: Path, stem: str) -> Submission:
+    """The submission, unless its student's name is one that no gradebook can hold, or no terminal should be sent."""
+    if folder.name.isprintable():
+        return read_submission(folder / stem, folder.name, stem)
+    problem = "the student's folder has a name that can't be written; rename it, then run the command again"
+    return Submission(printable(folder.name), stem, problem=problem)
+
+
+def printable(name: str) -> str:
+    """A file's name as it may be shown: it can hold codes for a terminal, and bytes that are no text."""
+    return name if name.isprintable() else name.encode("unicode_escape", "surrogatepass").decode()
 
 
 def misplaced(course: Course) -> list[str]:
@@ -99,12 +112,12 @@ def read_submission(folder: Path, student: str, stem: str) -> Submission:
     if any(p.is_symlink() for p in (folder.parent, folder, path)):
         return refused("a symbolic link instead of a file; ask the student to submit the notebook itself")
     if not path.is_file():
-        return refused(f"{path.name} is not a regular file; ask the student to submit again")
+        return refused(f"{printable(path.name)} is not a regular file; ask the student to submit again")
     if path.stat().st_size > MAXIMUM_BYTES:
         return refused(f"larger than {MAXIMUM_BYTES // 10**6} MB; ask the student to clear the outputs and submit again")
     if not os.access(path, os.R_OK):
         return refused("can't be read; mend the file's permissions")
-    remark = None if path.stem == stem else f"the notebook was named {path.name}; it was graded as {stem}.ipynb"
+    remark = None if path.stem == stem else f"the notebook was named {printable(path.name)}; it was graded as {stem}.ipynb"
     return Submission(student, stem, path, timestamp, secret, remark)
 
 

@@ -37,6 +37,12 @@ ATTACKS = [
         """,
     ),
     Attack(
+        "text with codes for a terminal in a cell that fails",
+        """
+        raise ValueError('\\x1b]0;owned\\x07\\x9b2J') # \x1b]0;owned\x07
+        """,
+    ),
+    Attack(
         "arguments that run code",
         """
         class Bad:

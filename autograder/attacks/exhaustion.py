@@ -31,6 +31,26 @@ def _much_markdown(notebook: dict[str, Any]) -> bytes:
     return json.dumps(notebook).encode()
 
 
+def _many_cells(notebook: dict[str, Any]) -> bytes:
+    return _cells_of("1", 20_000)(notebook)
+
+
+def _cells_of(source: str, count: int) -> Any:
+    """Cells of the learner's own behind the first test."""
+
+    def change(notebook: dict[str, Any]) -> bytes:
+        cell: dict[str, Any] = {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+        notebook["cells"][4:4] = [cell | {"id": f"own{number}"} for number in range(count)]
+        return json.dumps(notebook).encode()
+
+    return change
+
+
+def _many_parts(notebook: dict[str, Any]) -> bytes:
+    """Small in the file, and twenty times as large in memory."""
+    return b'{"nbformat": 4, "cells": [' + b"[]," * 10_000_000 + b"1]}"
+
+
 def _deep(notebook: dict[str, Any]) -> bytes:
     return b'{"cells": ' + b"[" * 100_000 + b"]" * 100_000 + b', "nbformat": 4}'
 
@@ -84,6 +104,59 @@ ATTACKS = [
             files.append(os.memfd_create('x'))
             os.write(files[-1], b'x' * 2**23)
         def square(x): return 'held'
+        """,
+        harms=MEMORY,
+    ),
+    Attack(
+        "memory of System V",
+        """
+        import ctypes
+        libc = ctypes.CDLL(None)
+        libc.shmat.restype = ctypes.c_void_p
+        made = [libc.shmget(0, 2**26, 0o1600) for _ in range(32)]
+        for number in made:
+            place = ctypes.c_void_p(libc.shmat(number, None, 0) if number >= 0 else -1)
+            if number >= 0: ctypes.memset(place, 1, 2**26); libc.shmdt(place); print('SECRET' + '_ORACLE')
+        """,
+        harms=MEMORY,
+    ),
+    Attack(
+        "memory in place of what was there",
+        """
+        import ctypes, os, time
+        def own():
+            for line in open('/proc/self/maps'):
+                words = line.split()
+                if words[1] == 'rw-p' and (len(words) == 5 or words[5] == '[heap]'):
+                    first, last = (int(word, 16) for word in words[0].split('-'))
+                    for page in range(first, last, 4096): ctypes.memmove(page, page, 1)
+        for number in range(16):
+            if os.fork() == 0:
+                if number % 2: ctypes.CDLL(None).prctl(4, 0)
+                own()
+                while True: time.sleep(9)
+        time.sleep(2.5)
+        print('SECRET' + '_ORACLE')
+        """,
+        harms=MEMORY,
+    ),
+    Attack(
+        "memory behind sockets",
+        """
+        import os, socket, time
+        for _ in range(16):
+            if os.fork() == 0:
+                held = []
+                while True:
+                    try: held += socket.socketpair()
+                    except OSError: time.sleep(9); continue
+                    for end in held[-2:]:
+                        end.setblocking(False)
+                        try:
+                            while True: end.send(bytes(60_000))
+                        except OSError: pass
+        time.sleep(2.5)
+        print('SECRET' + '_ORACLE')
         """,
         harms=MEMORY,
     ),
@@ -210,5 +283,9 @@ ATTACKS = [
     Attack("lines that IPython rewrites one by one", change=_many_magics, harms="takes IPython minutes"),
     Attack("marks of hidden tests without end", change=_many_marks),
     Attack("Markdown that takes parsers long", change=_much_markdown, harms="takes the parsers minutes"),
+    Attack("cells without end", change=_many_cells, expected=0.0, harms="takes nbgrader many minutes"),
+    Attack("output of many cells", change=_cells_of("print('x' * 60_000)", 200)),
+    Attack("failures of many cells", change=_cells_of("raise ValueError('x' * 60_000)", 200)),
+    Attack("JSON of ten million parts", change=_many_parts, expected=0.0),
     Attack("JSON nested a hundred thousand deep", change=_deep, expected=0.0),
 ]

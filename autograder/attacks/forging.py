@@ -15,7 +15,35 @@ def square(x): return Agree()
 def cube(x): return Agree()
 """
 
+# The line on which the grader is told what became of a cell: it is read by the grader itself.
+TELL = """
+import os, struct, sys
+def tell(*frames):
+    frame = sys._getframe()
+    while frame is not None and not (frame.f_code.co_name == 'main' and 'channel' in frame.f_locals): frame = frame.f_back
+    if frame is not None:
+        for sent in frames: frame.f_locals['channel'].send(sent)
+        os._exit(0)
+def number(value): return b'I' + struct.pack('<I', 4096) + value.to_bytes(4096, 'little')
+def text(value): return b's' + struct.pack('<I', len(value)) + value
+"""
+
 ATTACKS = [
+    Attack(
+        "a number without end, told to the grader",
+        TELL + """
+told = text(b'outputs') + b'l' + bytes(4) + text(b'failure') + b't' + struct.pack('<I', 3) + number(7**3000) + text(b'') * 2
+tell(b'd' + struct.pack('<I', 2) + told)
+""",
+    ),
+    Attack(
+        "keys that collide, told to the grader",
+        TELL + """
+keys = ((k * (2**61 - 1)).to_bytes(11, 'little') for k in range(1, 60_000))
+told = b''.join(b'I' + struct.pack('<I', 11) + key + b'N' for key in keys)
+tell(b'd' + struct.pack('<I', 59_999) + told)
+""",
+    ),
     Attack("an object that agrees with everything", answers={"cube": ALWAYS}),
     Attack(
         "a float that equals everything",

@@ -21,6 +21,7 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, ClearSolutions
 from autograder.attacks import SECRETS, VICTIM, WRONG, Attack
 from autograder.autograded import graded_notebook
 from autograder.engine import Engine, Limits
+from autograder.engine.intake import CODES
 from autograder.master import Assignment, read_master
 from autograder.release import built_master, text_of
 from autograder.results import Grade
@@ -122,6 +123,8 @@ def _kept(submission: Submission, grade: Grade) -> Iterator[str]:
         yield "it made the grader fail"
     shown = repr([cell.outputs for cell in grade.cells.values()]) + repr(grade.tasks) + repr(grade.problems) + str(grade.reason)
     yield from (f"{secret!r} was shown" for secret in SECRETS if secret in shown)
+    if any(CODES.search(f"{task.message}{task.property}{task.hint}{task.learner_trace}") for task in grade.tasks):
+        yield "codes for a terminal in what is said of a task"
     if len(shown) > LARGEST:
         yield f"it left {len(shown):,} characters"
     if grade.gradable:

@@ -91,16 +91,16 @@ class Shell:
             self.capture.add("stdout", f"{value!r}\n")
 
     def run(self, source: str, filename: str) -> str | None:
-        """Run a cell; the text of its last expression, if it has a value."""
+        """Run a cell; the text of its last expression, if it has a value. This module's own `from __future__` is not the cell's."""
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         tree = ast.parse(python(source), filename)
         last = tree.body[-1] if tree.body else None
         if isinstance(last, ast.Expr):
             tree.body.pop()
-        exec(compile(tree, filename, "exec"), self.namespace)
+        exec(compile(tree, filename, "exec", dont_inherit=True), self.namespace)
         if not isinstance(last, ast.Expr):
             return None
-        value = eval(compile(ast.Expression(last.value), filename, "eval"), self.namespace)
+        value = eval(compile(ast.Expression(last.value), filename, "eval", dont_inherit=True), self.namespace)
         if value is None or source.rstrip().endswith(";"):
             return None
         return repr(value)[: self.capture.limit]

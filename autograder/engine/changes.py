@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.engine import generators
 from autograder.engine.codec import Codec, CodecError, Decoder, Encoder
+from autograder.engine.generators import advance_numpy, advance_torch
 
 
 def contents(codec: Codec, table: list[Any], context: Any = None) -> list[bytes | None]:
@@ -59,9 +59,9 @@ def assign(target: Any, source: Any) -> None:
     elif isinstance(target, torch.Tensor):
         _assign_tensor(target, source)
     elif isinstance(target, np.random.Generator):
-        generators.advance_numpy(target, source)
+        advance_numpy(target, source)
     elif isinstance(target, torch.Generator):
-        generators.advance_torch(target, source)
+        advance_torch(target, source)
     elif dataclasses.is_dataclass(target):
         for field in dataclasses.fields(target):
             object.__setattr__(target, field.name, getattr(source, field.name))

@@ -9,6 +9,7 @@ import torch
 
 from autograder.engine.codec import Codec, CodecError, Decoder, Encoder
 from autograder.engine.codec_arrays import array_codec
+from autograder.engine.generators import is_torch_state
 from autograder.engine.layout import read_layout, require_true_or_false, write_layout
 
 TORCH_DTYPES = {str(v): v for v in vars(torch).values() if isinstance(v, torch.dtype)}
@@ -79,11 +80,10 @@ def _torch_generator(encoder: Encoder, value: torch.Generator) -> None:
 
 def _read_torch_generator(decoder: Decoder) -> Any:
     generator = torch.Generator()
-    state = np.frombuffer(bytes(decoder.take(decoder.u32())), np.uint8).copy()
-    try:
-        generator.set_state(torch.from_numpy(state))
-    except RuntimeError as error:
-        raise CodecError("not a generator's state") from error
+    state = bytes(decoder.take(decoder.u32()))
+    if not is_torch_state(state):
+        raise CodecError("not a generator's state")
+    generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
     return decoder.note(generator)
 
 

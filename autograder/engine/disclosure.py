@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from autograder.engine.intake import writable
+from autograder.engine.cells import NOTE
+from autograder.engine.intake import printable, writable
 from autograder.engine.plan import TestCell
 from autograder.engine.wire import Closed
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from autograder.engine.plan import Plan, Step
     from autograder.engine.session import Session
 
-LONGEST = 4000  # characters of a failure's text
+LONGEST, SHORTEST = 4000, 60  # characters of a failure's text, and of one for which there is no room left
+SHOWN_LINES = 200  # of a solution cell, in which a hidden test's failure is placed
 PLACE = re.compile(r"(?P<cell>[\w-]{1,100}), line (?P<line>\d{1,7})(?:, in (?P<name>\w{1,100}|<\w{1,20}>))?:.*")
 MADE_NAMES = ("<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
@@ -26,20 +28,31 @@ def plain_outcome(answer: Any, largest: int) -> dict[str, Any]:
         raise Closed("the process sent something that is no answer")
     outputs, left = [], 2 * largest + 100  # the last expression comes on top of what was printed
     for output in answer["outputs"][:100]:
-        if isinstance(output, dict) and isinstance(output.get("text"), str):
+        if largest > 0 and isinstance(output, dict) and isinstance(output.get("text"), str):
             kind = "execute_result" if output.get("output_type") == "execute_result" else "stream"
             name = "stderr" if output.get("name") == "stderr" else "stdout"
-            outputs.append({"output_type": kind, "name": name, "text": writable(output["text"][:left])})
+            outputs.append({"output_type": kind, "name": name, "text": writable(shortened(output["text"], left))})
             left = max(0, left - len(output["text"]))
     failure = answer.get("failure")
     if not (isinstance(failure, tuple) and len(failure) == 3 and all(isinstance(part, str) for part in failure)):
         return {"outputs": outputs, "failure": None}
-    return {"outputs": outputs, "failure": tuple(writable(part[:LONGEST]) for part in failure)}
+    most = LONGEST if largest > 0 else SHORTEST
+    return {"outputs": outputs, "failure": tuple(printable(part[:most]) for part in failure)}
 
 
-def checked_trace(trace: str | None, plan: Plan) -> str | None:
-    """The lines of a traceback that name a place in the learner's cells, with the text that stands there. All else is left out."""
-    sources = {step.identity: step.source for step in plan.steps if step.kind != "test"}
+def shortened(text: str, most: int) -> str:
+    """The text, or what there is room for."""
+    return text if len(text) <= most else text[: max(0, most)] + NOTE
+
+
+def checked_trace(trace: str | None, plan: Plan, secret: bool) -> str | None:
+    """The lines of a traceback that name a place in the learner's cells, with the text that stands there. All else is left out.
+
+    Code can be written so that the place where it fails says what it was called with. So if that is `secret`, only one place is shown,
+    the last that is in a solution cell, near its beginning.
+    """
+    kinds = ("solution",) if secret else ("given", "solution", "extra")
+    sources = {step.identity: step.source for step in plan.steps if step.kind in kinds}
     kept = []
     for line in (trace or "").splitlines()[:6]:
         place = PLACE.fullmatch(line)
@@ -47,9 +60,9 @@ def checked_trace(trace: str | None, plan: Plan) -> str | None:
             continue
         source, number = sources.get(place["cell"], ""), int(place["line"])
         lines = source.splitlines()
-        if 1 <= number <= len(lines) and _is_named(place["name"], source):
+        if 1 <= number <= (min(len(lines), SHOWN_LINES) if secret else len(lines)) and _is_named(place["name"], source):
             kept.append(f"{line[: place.end('name' if place['name'] else 'line')]}: {lines[number - 1].strip()[:200]}")
-    return "\n".join(kept) or None
+    return "\n".join(kept[-1:] if secret else kept) or None
 
 
 def _is_named(name: str | None, source: str) -> bool:
@@ -122,6 +135,7 @@ def _visible(cell: TestCell) -> TestCell:
 
 def _settle(verdict: dict[str, Any], plan: Plan) -> None:
     """Make a verdict text that may be shown."""
-    said = verdict.pop("open", None) or verdict["message"]
-    verdict |= {"message": writable(said), "printed": writable(verdict["printed"]), "trace": checked_trace(verdict["trace"], plan)}
-    verdict |= {key: verdict[key] and writable(str(verdict[key])) for key in ("property", "hint")}
+    told = verdict.pop("open", None)
+    trace = checked_trace(verdict["trace"], plan, secret=told is None)
+    verdict |= {"message": told or verdict["message"], "trace": trace, "printed": writable(verdict["printed"])}
+    verdict |= {key: verdict[key] and printable(str(verdict[key])) for key in ("message", "trace", "property", "hint")}

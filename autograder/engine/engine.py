@@ -148,10 +148,11 @@ class Engine:
                 if isinstance(error, NotStarted) and attempt == ATTEMPTS:
                     raise
                 if attempt == ATTEMPTS or self._abandoned:
-                    grade.tasks = [
-                        TaskGrade(t.name, t.test_id, 0.0, t.points, "infrastructure", message=f"the grader failed: {error}") for t in chosen
-                    ]
+                    grade.tasks = [_ungraded(task, str(error)) for task in chosen]
                     break
+            except Exception as error:  # a fault of the grader's own that this submission brings out: its neighbours are graded
+                grade.tasks = [_ungraded(task, f"{type(error).__name__}: {str(error)[:200]}") for task in chosen]
+                break
         grade.record["seconds"] = round(time.perf_counter() - started, 4)
         return grade
 
@@ -171,6 +172,10 @@ class Engine:
             "sandbox": sandbox.described(self.level),
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
+
+
+def _ungraded(task: Task, reason: str) -> TaskGrade:
+    return TaskGrade(task.name, task.test_id, 0.0, task.points, "infrastructure", message=f"the grader failed: {reason}")
 
 
 @functools.lru_cache(maxsize=1)

@@ -26,7 +26,8 @@ CLONE_NEWCGROUP = 0x02000000
 X32 = 0x40000000  # the first number of another calling convention, which would get past a list of numbers
 FAMILIES = (1, 2, 10, 16)  # sockets: local, IPv4, IPv6, and the one that lists interfaces
 
-# Looking into processes, making namespaces and mounts, loading code into the kernel, and its most attacked parts: (x86_64, aarch64).
+# Looking into processes, making namespaces and mounts, loading code into the kernel, and its most attacked parts; and memory that
+# belongs to no process, so that none is found to hold it: (x86_64, aarch64).
 REFUSED = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "pidfd_getfd": (438, 438), "kcmp": (312, 272),
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
@@ -37,6 +38,7 @@ REFUSED = {
     "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105), "finit_module": (313, 273),
     "delete_module": (176, 106), "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89), "syslog": (103, 116),
     "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171), "quotactl": (179, 60),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186), "mq_open": (240, 180),
     "vhangup": (153, 58), "lookup_dcookie": (212, 18), "fanotify_init": (300, 262), "nfsservctl": (180, 42),
 }  # fmt: skip
 SOCKET, CLONE, CLONE3 = (41, 198), (56, 220), (435, 435)

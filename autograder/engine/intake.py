@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SURROGATES = re.compile("[\ud800-\udfff]")
+CODES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 MOST_CELLS = 2_000  # an assignment has some fifty; each is run, kept and shown
 MOST_PARTS = 1_000_000  # lists and objects of the file's JSON: fifty bytes of memory for three of the file
 
@@ -15,6 +16,11 @@ MOST_PARTS = 1_000_000  # lists and objects of the file's JSON: fifty bytes of m
 def writable(text: str) -> str:
     """The text with marks for lone surrogates, which a learner can send and no file can hold."""
     return SURROGATES.sub("\ufffd", text)
+
+
+def printable(text: str) -> str:
+    """The text with marks for codes too that a terminal obeys: what is said of a task is printed there, and may quote the learner."""
+    return CODES.sub("\ufffd", text)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class TestCell:
     @functools.cached_property
     def code(self) -> bytes:
         """The source, compiled once for all submissions (`marshal`)."""
-        return marshal.dumps(compile(parse(self.source), f"<{self.name}>", "exec"))
+        return marshal.dumps(compile(parse(self.source), f"<{self.name}>", "exec", dont_inherit=True))
 
 
 @dataclass(frozen=True)

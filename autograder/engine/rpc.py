@@ -8,6 +8,7 @@ callbacks work. `Peer` is symmetric; what each end permits is in its subclasses 
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 import torch
@@ -87,7 +88,9 @@ class Peer(Server):
         crossing = Crossing(self)
         kind, decoder = frame[:1], Decoder(self.codec, memoryview(frame)[1:], table, crossing)  # type: ignore[arg-type]
         printed, changed, retain = (decoder.value_of(PLAIN) for _ in range(3))
-        if isinstance(printed, str) and printed:
+        if type(printed) is not str or type(changed) is not list or type(retain) is not tuple or {*map(type, retain)} - {int}:
+            raise CodecError("not the head of a reply")
+        if printed:
             self.printed(printed)
         if changed:
             self._apply(changed, table, labels, crossing)
@@ -96,8 +99,8 @@ class Peer(Server):
         if kind == b"E":
             raise self._exception(decoder.value_of(PLAIN), ends)
         graph, tensors = decoder.value_of(PLAIN), decoder.value()
-        if type(tensors) is not list or not all(isinstance(tensor, torch.Tensor) for tensor in tensors):
-            raise CodecError("no list of tensors")
+        if type(graph) is not int or type(tensors) is not list or any(not isinstance(tensor, torch.Tensor) for tensor in tensors):
+            raise CodecError("not the graph of a reply")
         if tensors:
             remote = RemoteGraph(graph, tensors, self._remote_vjp, self.releases.append)
             crossing.outputs = remote.attach(inputs)
@@ -106,33 +109,48 @@ class Peer(Server):
         decoder.finish()
         return result
 
-    def _apply(self, changed: Any, table: list[Any], labels: list[tuple[Any, str]], crossing: Crossing) -> None:
-        for number, _payload in changed:
-            if type(number) is not int or not 0 <= number < len(table):
+    def _apply(self, changed: list[Any], table: list[Any], labels: list[tuple[Any, str]], crossing: Crossing) -> None:
+        for change in changed:
+            if type(change) is not tuple or len(change) != 2 or type(change[0]) is not int or type(change[1]) not in (bytes, NoneType):
+                raise CodecError("not a change")
+            number = change[0]
+            if not 0 <= number < len(table):
                 raise CodecError("a change of an object that was not an argument")
             if not changes.is_random(table[number]) and not self.may_change(*labels[number]):
                 self.refuse_change(*labels[number])
-        changes.apply(self.codec, table, list(changed), crossing)
+        changes.apply(self.codec, table, changed, crossing)
 
     def _remote_vjp(self, number: int, gradients: list[Any]) -> list[Any]:
-        return list(self.request("vjp", number, None, tuple(gradients), {}))
+        found = self.request("vjp", number, None, tuple(gradients), {})
+        if type(found) is not list:
+            raise CodecError("not a list of gradients")
+        return found
 
     def _exception(self, described: Any, ends: bool) -> BaseException:
         """The exception that the other end raised, as the nearest type that is known here.
 
         `StopIteration` comes from an iterator alone (`ends`): from a call it would end the loop around it, and the checks there.
         """
+        if type(described) is not tuple or tuple(map(type, described)) != (list, tuple, str):
+            raise CodecError("not an exception")
         names, args, trace = described
-        names = [str(name)[:MAX_NAME] for name in names[:16] if ends or name != "StopIteration"] or ["RuntimeError"]
+        names = [name[:MAX_NAME] for name in names[:16] if type(name) is str if ends or name != "StopIteration"] or ["RuntimeError"]
         known = {**KNOWN_EXCEPTIONS, **{k: v for k, v in self.given.items() if isinstance(v, type) and issubclass(v, Exception)}}
         kind = next((known[name] for name in names if name in known), RuntimeError)
-        message = ", ".join(map(str, args)) if kind is not RuntimeError or names[0] in known else f"{names[0]}: {', '.join(map(str, args))}"
+        message = _said(args) if kind is not RuntimeError or names[0] in known else f"{names[0]}: {_said(args)}"
         try:
             error = kind(*args)
         except Exception:
             error = RuntimeError(message)
-        error.learner = (names[0], message[:MAX_MESSAGE], str(trace)[:MAX_MESSAGE])  # type: ignore[attr-defined]
+        error.learner = (names[0], message[:MAX_MESSAGE], trace[:MAX_MESSAGE])  # type: ignore[attr-defined]
         return error
+
+
+def _said(args: tuple[Any, ...]) -> str:
+    try:
+        return ", ".join(map(str, args))
+    except Exception:  # a number too long to be written
+        return ""
 
 
 def _argument(spans: list[tuple[int | str, int, int]], number: int) -> int | str:

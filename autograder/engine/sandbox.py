@@ -20,12 +20,14 @@ import site
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
 
 LEVELS = ("none", "unshared", "namespaces")
 DEFAULT_FLOOR = "namespaces"
 NOBODY = 65534
 OUTER_PROC = "/outer-proc"
+EXCHANGE = "/usr/local/share/nbgrader"  # where nbgrader keeps what students hand in, unless it is told another place
 FLAGS = ("-P", "-B")
 SETPRIV = "/usr/bin/setpriv"
 INSTALL = (
@@ -128,8 +130,13 @@ def _bubblewrap(steps_down: bool) -> list[str]:
             walls += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             walls += ["--ro-bind", path, path]
-    for path in visible():
-        walls += ["--ro-bind", path, inside(path)]
+    hidden = covered()
+    above = [path for path in visible() if not is_beneath(path, hidden)]
+    walls += [word for path in above for word in ("--ro-bind", path, inside(path))]
+    walls += [word for path in hidden for word in ("--perms", "0755", "--tmpfs", inside(path))]
+    walls += [word for folder in _folders_above() if is_beneath(folder, hidden) for word in ("--perms", "0755", "--dir", folder)]
+    walls += [word for path in visible() if path not in above for word in ("--ro-bind", path, inside(path))]
+    walls += [word for path in hidden for word in ("--remount-ro", inside(path))]
     compiled = ROOT / "autograder/engine/__pycache__"
     walls += ["--tmpfs", inside(str(compiled))] if compiled.exists() else []
     # A namespace may mount /proc anew only beside one with nothing covered, and bubblewrap covers parts of its own.
@@ -144,6 +151,17 @@ def _bubblewrap(steps_down: bool) -> list[str]:
 def visible() -> list[str]:
     """What there is in the sandbox besides the system: Python's own folders and the code that is given to learners."""
     return [*_python_prefixes(), *(str(ROOT / part) for part in GIVEN if (ROOT / part).exists())]
+
+
+def covered() -> list[str]:
+    """What lies inside the folders that are shown and is no learner's business: nbgrader's exchange, and the checkout itself."""
+    shown = [*SYSTEM, *_python_prefixes()]
+    secret = [EXCHANGE, *([str(ROOT)] if (ROOT / "solutions").is_dir() else [])]
+    return [path for path in secret if os.path.isdir(path) and is_beneath(path, shown)]
+
+
+def is_beneath(path: str, folders: Iterable[str]) -> bool:
+    return any(path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _folders_above() -> list[str]:

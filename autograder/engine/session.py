@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from autograder.engine.diagnosis import Observation
-from autograder.engine.disclosure import disclose, plain_outcome
+from autograder.engine.disclosure import disclose, plain_outcome, shortened
 from autograder.engine.host import Child, InfrastructureError, ZygoteHost
 from autograder.engine.plan import Blueprint, Plan, Step, TestCell
 from autograder.engine.wire import Closed
 
 OBSERVED = 5.0  # seconds for what is left of a test that has failed
+OUTPUTS = 4  # times the limit of one cell is what all cells and tests of a submission may put out
 GRACE = 2.0  # seconds a trusted process may take to say that the other one is gone
 WORDS = {
     "timeout": "your code took longer than {seconds:g} s",
@@ -41,6 +42,7 @@ class Session:
         self.observed: dict[str, Observation] = {}
         self.expected: set[str] = set()
         self.sound = True  # whether the tests' process may serve another submission
+        self.room = OUTPUTS * self.limits.output  # for what is still to be put out
 
     def __enter__(self) -> Session:
         self.deadline = time.monotonic() + self.limits.seconds
@@ -120,17 +122,19 @@ class Session:
             whole = reason == "timeout" and self._left(1.0) <= 0
             return _failed(step, reason.capitalize(), self._too_long() if whole else WORDS[reason].format(seconds=self.limits.cell_seconds))
         self.done.append(step)
+        self.room -= sum(len(output["text"]) for output in outcome["outputs"]) 
+        self.room -= 2 * sum(map(len, outcome["failure"] or ()))  # a notebook says it twice
         return outcome
 
     def _run_cell(self, learner: Child, step: Step) -> dict[str, Any]:
         learner.order(op="cell", id=step.identity, source=step.source, given=step.kind == "given")
-        return plain_outcome(learner.answer(self._left(self.limits.cell_seconds)), self.limits.output)
+        return plain_outcome(learner.answer(self._left(self.limits.cell_seconds)), min(self.limits.output, self.room))
 
     def renew(self) -> bool:
         """A learner's process in which nothing has run yet, or False when no time is left."""
         if self.learner is not None:
             self.host.end(self.learner, wait=False)
-        self.learner, self.done = None, []
+        self.learner, self.done, self.room = None, [], OUTPUTS * self.limits.output
         return self._restart()
 
     def _bury(self, reason: str) -> str:
@@ -229,6 +233,8 @@ class Session:
         reason = self._settled()
         if verdict["status"] == "crashed" and reason in WORDS:
             verdict["message"] = WORDS[reason].format(seconds=self.limits.test_seconds)
+        verdict["printed"] = shortened(verdict["printed"], self.room)
+        self.room -= len(verdict["printed"])
         return verdict
 
     def _settled(self) -> str | None:

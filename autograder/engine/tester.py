@@ -26,6 +26,7 @@ from autograder.engine.observe import Observer
 from autograder.engine.remote import Remote, RemoteMethod
 from autograder.engine.rpc import Peer
 from autograder.engine.seeds import reseed
+from autograder.engine.settings import SPARE, Settings, forget, room
 from autograder.engine.verdict import Rules, judge
 from autograder.engine.wire import Channel, Closed, receive_fds
 
@@ -113,12 +114,12 @@ class TestPeer(Peer):
 class TestSession:
     """One submission's test namespace.
 
-    It is `sound` while all that came from the learner's process was well-formed and allowed: only then is the next submission graded
-    in this process, too.
+    It is `sound` while all that came from the learner's process was well-formed and allowed, and leaves `spare` bytes of memory: only
+    then is the next submission graded in this process, too.
     """
 
-    def __init__(self, output: int, seed: int) -> None:
-        self.seed, self.sound = seed, True
+    def __init__(self, output: int, seed: int, spare: float = 0.0) -> None:
+        self.seed, self.sound, self.spare = seed, True, spare
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.namespace = module.__dict__
@@ -174,7 +175,9 @@ class TestSession:
         if self.observer and (verdict["status"] != "passed" or order["observe"] == "always"):
             verdict["observed"] = self.observer.summaries()
         channel.close()
-        return verdict
+        forget(error)
+        self.observer = None
+        return verdict | {"sound": self.sound and room() >= self.spare}
 
     @contextlib.contextmanager
     def _lenient(self) -> Iterator[None]:
@@ -245,11 +248,11 @@ def _line_of(error: BaseException, filename: str) -> int | None:
     return next((number for f, number in frames if f.f_code.co_filename == filename and f.f_code.co_name == "<module>"), None)
 
 
-def begin(channel: Channel, output: int, seed: int) -> TestSession:
+def begin(channel: Channel, output: int, seed: int, spare: float = 0.0) -> TestSession:
     """A new submission: nothing is left of the one before."""
     os.environ["AUTOGRADER_SEED"] = str(seed)
     reseed(seed)
-    session = TestSession(output, seed)
+    session = TestSession(output, seed, spare)
     session.tell = lambda verdict: channel.send(PLAIN.dumps(verdict))
     sys.stdout, sys.stderr = session.capture.stream("stdout"), session.capture.stream("stderr")
     return session
@@ -258,11 +261,13 @@ def begin(channel: Channel, output: int, seed: int) -> TestSession:
 def main(control: int) -> None:
     """Serve the grader's orders until it hangs up; the first is to begin."""
     channel = Channel(socket.socket(fileno=control))
+    settings, spare = Settings(), SPARE * room()
     with contextlib.suppress(Closed):
         while True:
             order = PLAIN.loads(channel.receive())
             if order["op"] == "begin":
-                session = begin(channel, order["output"], order["seed"])
+                settings.restore()
+                session = begin(channel, order["output"], order["seed"], spare)
             elif order["op"] == "given":
                 session.give(order["id"], order["source"])
             elif order["op"] == "expect":

@@ -34,7 +34,7 @@ def main() -> int:
         namespaces.die_with_parent()
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     sources = [(path, sandbox.inside(path)) for path in (*sandbox.SYSTEM, *sandbox.visible()) if os.path.exists(path)]
-    _build(sources)
+    _build(sources, [sandbox.inside(path) for path in sandbox.covered()])
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(*[sandbox.NOBODY] * 3)
@@ -50,8 +50,11 @@ def _unshare(flags: int) -> None:
         raise OSError(ctypes.get_errno(), "unshare: the kernel does not let this user make namespaces")
 
 
-def _build(sources: list[tuple[str, str]]) -> None:
-    """Make and enter a root with these paths, read-only, and a /proc, a /dev and a /tmp of its own."""
+def _build(sources: list[tuple[str, str]], covered: list[str]) -> None:
+    """Make and enter a root with these paths, read-only, and a /proc, a /dev and a /tmp of its own.
+
+    Of what is `covered`, only the sources that lie in it are there.
+    """
     handles = [(os.open(path, os.O_PATH), name, os.path.isdir(path)) for path, name in sources]  # before NEW is covered
     links = [(os.readlink(path), name) for path, name in sources if os.path.islink(path) and not os.path.isabs(os.readlink(path))]
     linked = {name for _, name in links}
@@ -62,9 +65,14 @@ def _build(sources: list[tuple[str, str]]) -> None:
     os.umask(0o022)
     for target, name in links:
         os.symlink(target, NEW + name)
-    for handle, name, is_folder in handles:
-        if name not in linked:
-            _bind(handle, name, is_folder)
+    for inner in (False, True):
+        for handle, name, is_folder in handles:
+            if name not in linked and sandbox.is_beneath(name, covered) is inner:
+                _bind(handle, name, is_folder)
+        for name in () if inner else covered:
+            mount("tmpfs", NEW + name, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    for name in covered:
+        mount(None, NEW + name, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, None)
     for handle, name in devices:
         _bind(handle, name, is_folder=False, read_only=False)
     os.makedirs(f"{NEW}/dev/shm")

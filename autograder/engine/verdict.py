@@ -24,8 +24,10 @@ class Rules:
         self.open: list[str] = plain["open"]  # classes with a base, which may have methods that the master does not show
 
     def classes(self, remote: Remote) -> list[str]:
+        """The function that a stand-in is, or the classes that the object says it is of; it can't say that it is a function."""
         target = object.__getattribute__(remote, "_target")
-        return [target] if isinstance(target, str) else list(object.__getattribute__(remote, "_class_names"))
+        names = [target] if isinstance(target, str) else object.__getattribute__(remote, "_class_names")
+        return [name for name in names if isinstance(target, str) or name in self.methods or name not in self.parameters]
 
     def readable(self, classes: list[str], name: str) -> bool:
         return any(name in self.attributes.get(c, ()) for c in classes)

@@ -63,6 +63,11 @@ def grade_of(answer: str, test: str, given: str = "", submitted: str | None = No
     return engine().grade_sources(case, {"f": textwrap.dedent(answer if submitted is None else submitted)}, seed=course.get("seed", 0))
 
 
+def passes(answer: str, test: str, given: str = "", **course: Any) -> None:
+    grade = graded(answer, test, given, **course)
+    assert grade.status == "passed", (grade.status, grade.message)
+
+
 def notebook(case: Assignment, sources: dict[str, str], extra: str | None = None) -> dict[str, Any]:
     """A submission as JSON data: the released notebook with `sources` filled in, and an extra cell behind the setup."""
     data: dict[str, Any] = json.loads(nbformat.writes(case.notebook))

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.tests.engine_case import assignment, engine, grade_of, graded
+from autograder.tests.engine_case import assignment, engine, grade_of, graded, passes
 
 IDENTITY = "def f(x):\n    return x\n"
 
-
-def passes(answer: str, test: str, given: str = "", **course: object) -> None:
-    grade = graded(answer, test, given, **course)
-    assert grade.status == "passed", (grade.status, grade.message)
 
 
 def test_values_cross_both_ways() -> None:
@@ -261,17 +257,6 @@ def test_probes_run_beside_the_learners_objects() -> None:
     """)  # fmt: skip
 
 
-def test_random_generators_advance_as_in_one_process() -> None:
-    passes("def f(rng, n):\n    return rng.random(n)\ndef g(gen):\n    return torch.rand(2, generator=gen)", """
-        rng, twin = np.random.default_rng(1), np.random.default_rng(1)
-        check_close(f(rng, 3), twin.random(3), "same draws")
-        check_close(rng.random(3), twin.random(3), "advanced")
-        gen, other = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
-        check_close(g(gen), torch.rand(2, generator=other), "same torch draws")
-        check_close(torch.rand(2, generator=gen), torch.rand(2, generator=other), "torch advanced")
-    """)  # fmt: skip
-
-
 def test_given_classes_cross_as_data() -> None:
     passes("def f(step, kind):\n    return Step(step.obs + 1, step.done), Pair(1, kind), kind", """
         step, pair, kind = f(Step(np.zeros(2), False), Kind.B)
@@ -396,69 +381,6 @@ def test_an_object_that_agrees_with_everything_earns_nothing(line: str) -> None:
     assert graded("def f(x):\n    return x**2", line, submitted=agree).score == 0
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "rng.bit_generator.state = np.random.default_rng(0).bit_generator.state",
-        "s = rng.bit_generator.state; s['state']['state'] ^= 1 << 90; rng.bit_generator.state = s",
-    ],
-)
-def test_the_tests_random_numbers_can_be_drawn_but_not_chosen(change: str) -> None:
-    test = "rng = fresh_rng('f')\nf(rng)\ncheck(True, 'x')"
-    case = assignment([("f", "def f(rng):\n    rng.normal(size=1000); rng.permutation(50); rng.integers(5, dtype='i4')", test)])
-    assert engine().grade_sources(case, {"f": case.source("f")}).score == 1
-    assert engine().grade_sources(case, {"f": f"def f(rng):\n    {change}"}).score == 0
-
-
-def test_nor_can_the_half_of_a_word_that_a_draw_has_left() -> None:
-    answer = "def f(rng):\n    {}s = rng.bit_generator.state\n    s.update(has_uint32=1, uinteger=12345)\n    rng.bit_generator.state = s"
-    drawn = "rng = fresh_rng('f')\nf(rng)\ncheck(rng.integers(1 << 32, dtype='u4') != 12345, 'x')"
-    held = "rng = fresh_rng('f')\nrng.integers(9, dtype='u4')\nf(rng)\ncheck(True, 'x')"
-    for test, draw, score in ((drawn, "rng.random()\n    ", 1), (held, "", 0)):
-        case = assignment([("f", "def f(rng):\n    rng.integers(9, size=3, dtype='u4')", test)])
-        assert engine().grade_sources(case, {"f": case.source("f")}).score == 1
-        assert engine().grade_sources(case, {"f": answer.format(draw)}).score == score
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        "torch.rand(5, generator=g)",
-        "torch.randn(7, generator=g)",
-        "torch.randn(3, dtype=torch.float64, generator=g)",
-        "torch.randperm(2000, generator=g)",
-        "torch.rand(100_000, generator=g), torch.randn(3, generator=g), torch.rand(2, generator=g)",
-    ],
-)
-def test_a_generator_of_torch_goes_on_where_the_learner_left_it(draw: str) -> None:
-    """What normal draws leave for the next one included."""
-    given = f"""
-        def draw(g):
-            {draw}
-        def same(a, b):
-            return all(torch.equal(torch.randn(n, generator=a), torch.randn(n, generator=b)) for n in (1, 9, 700))
-    """
-    test = "g, twin = (torch.Generator().manual_seed(5) for _ in range(2))\nf(g)\ndraw(twin)\ncheck(same(g, twin), 'same')"
-    assert graded(f"def f(g):\n    {draw}", test, given).score == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "drawn"),
-    [
-        ("s[24:5016] = 0", "torch.rand(50, generator=g).std() == 0"),
-        ("s[24:5016] = torch.Generator().manual_seed(3).get_state()[24:5016]", "True"),
-        ("s[16] = 9", "True"),
-        ("s[:] = torch.Generator().manual_seed(3).get_state()", "True"),
-        ("torch.rand(1, generator=g); s = g.get_state(); s[5016:5044] = 1", "torch.randn(1, generator=g).abs() < 1e-9"),
-    ],
-)
-def test_nor_can_a_generator_of_torch_be_set(change: str, drawn: str) -> None:
-    answer = "def f(g):\n    torch.rand(3, generator=g)"
-    test = f"g = torch.Generator().manual_seed(5)\nf(g)\ncheck({drawn}, 'chosen')"
-    assert graded(answer, test.replace(drawn, "True")).score == 1
-    assert graded(answer, test, submitted=f"def f(g):\n    s = g.get_state()\n    {change}\n    g.set_state(s)").score == 0
-
-
 def test_a_change_that_reads_otherwise_the_second_time_is_none() -> None:
     """Where it is looked at whether an argument may change, it is said to be the generator; where the change is made, the input."""
     test = "x = fresh_rng('x').normal(size=4)\ny = f(x, fresh_rng('f'))\ncheck_close(y, 2 * x, 'twice')"
@@ -485,3 +407,53 @@ def test_a_change_that_reads_otherwise_the_second_time_is_none() -> None:
     """
     assert graded("def f(x, rng): return 2 * x", test).score == 1
     assert graded("def f(x, rng): return 2 * x", test, submitted=fake).score == 0
+
+
+@pytest.mark.parametrize("test", ["check({1: True}[f(1)], 'one')", "assert f(1) == 1, f(1)", "check_close([f(1)], [1], 'one', hint='!')"])
+def test_an_answer_that_can_not_be_written_down_is_no_failure_of_the_grader(test: str) -> None:
+    assert graded("def f(x):\n    return 1", test, submitted="def f(x):\n    return 10**6000").status in ("failed", "error")
+
+
+REPLY = """
+import gc
+def f(x):
+    peer = next(o for o in gc.get_objects() if type(o).__name__ == 'LearnerPeer')
+    say = peer.codec.dumps
+    peer._respond = lambda *a: peer._send(b''.join([HEAD]))
+"""
+HEADS = [
+    "b'A', say(5), say([]), say(())",
+    "b'A', say(''), say(5), say(())",
+    "b'A', say(''), say([5]), say(())",
+    "b'A', say(''), say([(0, 'x')]), say(())",
+    "b'A', say(''), say([]), say(5)",
+    "b'A', say(''), say([]), say(([],))",
+    "b'A', say(''), say([]), say(()), say('x'), say([1]), say(1)",
+    "b'A', say(''), say([]), say(()), say(1), say([None]), say(1)",
+    "b'E', say(''), say([]), say(()), say(5)",
+    "b'E', say(''), say([]), say(()), say((5, 5, 5))",
+    "b''",
+    "b'X'",
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_reply_of_another_form_is_not_the_expected_error(head: str) -> None:
+    answer = "def f(x):\n    raise [TypeError, ValueError, IndexError][x[0]]"
+    test = "check_raises((TypeError, ValueError, AttributeError, IndexError), 'refuses', f, [1])"
+    assert graded(answer, test).score == 1
+    assert graded(answer, test, submitted=REPLY.replace("HEAD", head)).score == 0
+
+
+def test_cells_are_compiled_as_in_a_notebook() -> None:
+    annotated = "def f(x: int):\n    return f.__annotations__['x'] is int"
+    passes(annotated, "check(f(1), 'an annotation is a value')\ndef g(x: int): pass\ncheck(g.__annotations__['x'] is int, 'here too')")
+    assert graded(annotated, "f(1)", submitted="def f(x: Missing):\n    return True").score == 0
+
+
+def test_an_object_is_allowed_nothing_by_the_name_of_a_function() -> None:
+    answer = "def f(params):\n    params[0] = 0\ndef g():\n    return lambda x: 2 * x"
+    test = "x, h = np.ones(3), g()\ncheck_close(h(x), 2 * x, 'doubled')"
+    named = "class f:\n    def __call__(self, x):\n        x[:] = 0\n        return np.zeros(3)\ndef g():\n    return f()"
+    assert graded(answer, test, inplace={"f": ["params"]}).score == 1
+    assert graded(answer, test, submitted=named, inplace={"f": ["params"]}).property == "inputs left unchanged"

@@ -29,6 +29,32 @@ def test_a_checkout_under_tmp_is_found_in_the_sandbox(tmp_path: Path) -> None:
     assert done.stdout.split() == ["namespaces"], done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("level", ["namespaces", "unshared"])
+def test_a_checkout_and_an_exchange_inside_a_folder_that_is_shown_are_covered(tmp_path: Path, level: str) -> None:
+    venv.create(tmp_path, symlinks=True)
+    course, exchange = tmp_path / "course", tmp_path / "share" / "nbgrader"
+    shutil.copytree(CHECKOUT / "autograder", course / "autograder", ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    for folder in (course / "solutions", exchange / "inbound"):
+        folder.mkdir(parents=True)
+        (folder / "secret").write_text("secret")
+    tmp_path.chmod(0o755)
+    folders = [sandbox.inside(str(folder)) for folder in (course, course / "autograder", exchange)]
+    look = f"import os; print([sorted(os.listdir(folder)) for folder in {folders}])"
+    script = f"""
+import os, subprocess, sys
+from autograder.engine import sandbox
+sandbox.EXCHANGE = {str(exchange)!r}
+if {level!r} == "unshared":
+    from autograder.engine import unshared
+    sys.argv[1:] = ["-c", {look!r}]
+    raise SystemExit(unshared.main())
+raise SystemExit(subprocess.run([*sandbox.command({level!r}), "-c", {look!r}], env=sandbox.environment({level!r})).returncode)
+"""
+    python = tmp_path / "bin" / "python"
+    done = subprocess.run([python, "-c", script], cwd=course, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip() == "[['autograder'], ['__init__.py', 'checks.py', 'engine'], []]", done.stdout + done.stderr
+
+
 def without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
     monkeypatch.setattr(sandbox, "probe", sandbox.probe.__wrapped__)

@@ -68,3 +68,33 @@ def test_few_wait_however_many_assignments_there_are() -> None:
     for number in range(MOST_IDLE + 3):
         process(salt=str(number))
     assert len(engine()._host.idle) <= MOST_IDLE
+
+
+def test_what_a_submission_leaves_of_the_memory_is_enough_for_the_next() -> None:
+    test = "f(1)\nkept = [f(2)]\ncheck(np.sum(f(3)) == 3 and np.zeros(40_000_000).size, 'three')"
+    right = {name: f"def {name}(x):\n    return x" for name in ("f", "g", "h")}
+    case = assignment([(name, answer, test.replace("f(", f"{name}(")) for name, answer in right.items()])
+    large = {name: f"def {name}(x):\n    return np.zeros(9_000_000)" for name in right}
+    for sources, score in ((large, 0), (right, 3), (large, 0), (large | {"h": right["h"]}, 1), (right, 3)):
+        grade = engine().grade_sources(case, sources)
+        assert (grade.score, [task.message for task in grade.tasks if "Memory" in task.message]) == (score, [])
+
+
+def test_settings_that_a_failed_test_did_not_set_back_are_set_back() -> None:
+    setting = """
+        import os, warnings
+        usual = torch.ones(1).dtype == torch.float32 and torch.is_grad_enabled() and np.geterr()["divide"] == "warn"
+        usual = usual and "LEFT" not in os.environ and not torch.are_deterministic_algorithms_enabled()
+        before = len(warnings.filters)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        torch.use_deterministic_algorithms(True)
+        np.seterr(all="raise")
+        os.environ["LEFT"] = "1"
+        warnings.filterwarnings("error", "left")
+        check(f(2) == 2, f"two: {usual and before}")
+    """
+    case = assignment([("f", RIGHT, setting)])
+    wrong = [engine().grade_sources(case, {"f": f"def f(x):\n    return {n}"}).tasks[0].property for n in (3, 4, 5)]
+    assert wrong[0] not in (None, "two: False")
+    assert len(set(wrong)) == 1

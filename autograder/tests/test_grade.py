@@ -179,3 +179,35 @@ def test_a_timestamp_that_is_none_is_left_out(tiny_course: Course, engine: Engin
     line = grade_all(tiny_course, engine)["ada"]
     assert line.grade is not None
     assert ("timestamp.txt holds no date" in (line.problem or "")) == bool(timestamp)
+
+
+def test_names_that_no_gradebook_holds_and_no_terminal_should_get_stop_nobody(tiny_course: Course, engine: Engine) -> None:
+    solved = answered(tiny_course, "tiny", reference_answers(tiny_course, "tiny"))
+    submitted = submit(tiny_course, "right", "tiny", solved).parents[1]
+    for name in ("stu\udcff", "\x1b[2Jstu", "two\nlines"):
+        shutil.copytree(submitted, submitted.with_name(name))
+    folder = tiny_course.submission("right", "tiny").parent
+    (folder / "tiny.ipynb").rename(folder / "\x1b[2J\udcff.ipynb")
+    lines = grade_all(tiny_course, engine)
+    assert sorted(lines) == ["\\x1b[2Jstu", "right", "stu\\udcff", "two\\nlines"]
+    assert [name for name, line in lines.items() if line.grade is not None] == list(scores_in_gradebook(tiny_course)) == ["right"]
+    assert all(str(line.problem).isprintable() for line in lines.values())
+    assert not any(line.fresh for line in grade_all(tiny_course, engine).values())
+
+
+def test_a_fault_of_the_grader_that_one_submission_brings_out_is_its_own(
+    tiny_course: Course, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(plan: object, session: object, grades: object) -> dict[str, object]:
+        if "brings it out" in str(plan):
+            raise ValueError("a fault")
+        return {}
+
+    monkeypatch.setattr("autograder.engine.engine.cell_outcomes", faulty)
+    solved = answered(tiny_course, "tiny", reference_answers(tiny_course, "tiny"))
+    submit(tiny_course, "ann", "tiny", solved)
+    submit(tiny_course, "bob", "tiny", solved.replace("return ", "assert 'brings it out'; return ", 1))
+    lines = grade_all(tiny_course, engine)
+    assert lines["ann"].grade is not None
+    assert lines["bob"].grade is None
+    assert "the grader failed" in str(lines["bob"].problem)
