@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,11 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from autograder.catalogue import CatalogueError
 from autograder.course import Course, CourseError
 from autograder.engine.host import InfrastructureError
-from autograder.engine.sandbox import LEVELS, SandboxTooWeak
+from autograder.engine.sandbox import SandboxTooWeak
 from autograder.master import MasterError
 
 console = Console()
-FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
 MEND = "mend that (make room, or make it yours), then run the command again: what was finished is kept"
 SECONDS_BETWEEN_LINES = 5.0
 STOPPED = "Stopped; what was finished is kept. The same command goes on from there."
@@ -34,9 +32,6 @@ class Verb(click.Command):
     """A verb whose known errors are one clear line, never a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        floor = os.environ.get(FLOOR_VARIABLE)
-        if floor and floor not in LEVELS:
-            raise click.ClickException(f"{FLOOR_VARIABLE}={floor} is no level of the sandbox; set it to one of {', '.join(LEVELS)}")
         try:
             return super().invoke(ctx)
         except (CourseError, MasterError, CatalogueError, SandboxTooWeak, InfrastructureError) as error:

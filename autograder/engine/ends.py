@@ -35,6 +35,14 @@ class Held:
     seen: list[bytes | None]
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says, if it can say it: it may be the learner's own, or hold a number too long to be written."""
+    try:
+        return str(error)
+    except BaseException:
+        return ""
+
+
 class LearnerGone(BaseException):
     """The learner's process ended, or sent something that is no frame."""
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from autograder.master import Assignment, Task
 
 ATTEMPTS = 3
-FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
 
 
 class Engine:
@@ -39,7 +38,7 @@ class Engine:
         Where a task fails, an engine that `explains` looks for the misconception behind it, for which the test goes on for a moment.
         """
         self.limits = limits or Limits()
-        self.level = sandbox.require(sandbox_floor or os.environ.get(FLOOR_VARIABLE) or sandbox.DEFAULT_FLOOR)
+        self.level = sandbox.require(sandbox_floor or os.environ.get(sandbox.FLOOR_VARIABLE) or sandbox.DEFAULT_FLOOR)
         self._host = ZygoteHost(self.level, self.limits)
         self._blueprints: dict[str, Blueprint] = {}
         self._abandoned = False

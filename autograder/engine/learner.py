@@ -18,6 +18,7 @@ from typing import Any
 
 from autograder.engine.cells import Capture, Shell, defined
 from autograder.engine.codec_plain import PLAIN
+from autograder.engine.ends import MAX_MESSAGE, text_of
 from autograder.engine.rpc import Peer
 from autograder.engine.seeds import reseed
 from autograder.engine.wire import Channel, Closed, receive_fds
@@ -72,7 +73,7 @@ class LearnerSession:
             outputs.append({"output_type": "execute_result", "text": shown})
         failure = None
         if error is not None:
-            failure = (type(error).__name__, _safe_text(error), own_frames(error))
+            failure = (type(error).__name__, text_of(error)[:MAX_MESSAGE], own_frames(error))
         if given:
             self.given |= defined(source, self.namespace)
         return {"id": identity, "outputs": outputs, "failure": failure}
@@ -90,13 +91,6 @@ def own_frames(error: BaseException) -> str:
             where = place if frame.f_code.co_name == "<module>" else f"{place}, in {frame.f_code.co_name}"
             lines.append(f"{where}: {linecache.getline(name, number).strip()[:200]}")
     return "\n".join(lines[-6:])
-
-
-def _safe_text(error: BaseException) -> str:
-    try:
-        return str(error)[:2000]
-    except BaseException:
-        return ""
 
 
 def main(control: int, output: int) -> None:

@@ -25,6 +25,7 @@ from pathlib import Path
 
 LEVELS = ("none", "unshared", "namespaces")
 DEFAULT_FLOOR = "namespaces"
+FLOOR_VARIABLE = "AUTOGRADER_SANDBOX_FLOOR"
 NOBODY = 65534
 OUTER_PROC = "/outer-proc"
 EXCHANGE = "/usr/local/share/nbgrader"  # where nbgrader keeps what students hand in, unless it is told another place
@@ -44,19 +45,19 @@ SYSTEM = (
 
 
 class SandboxTooWeak(RuntimeError):
-    """The walls are lower than asked for; the text says what to install or allow."""
+    """The walls are lower than asked for, or what is asked for is no level; the text says what to do."""
 
 
 def require(floor: str) -> str:
     """The level to run at: the best that works here, if it is not below `floor`."""
     if floor not in LEVELS:
-        raise ValueError(f"sandbox_floor is one of {', '.join(LEVELS)}, not {floor!r}")
+        raise SandboxTooWeak(f"{FLOOR_VARIABLE}={floor} is no level of the sandbox; set it to one of {', '.join(LEVELS)}")
     level, reason = probe()
     if LEVELS.index(level) < LEVELS.index(floor):
         raise SandboxTooWeak(
             f"learner code can't be isolated well enough on this machine: {reason}\n"
             f"{INSTALL}, and allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also "
-            f"kernel.apparmor_restrict_unprivileged_userns=0), or accept the risk: AUTOGRADER_SANDBOX_FLOOR={level}"
+            f"kernel.apparmor_restrict_unprivileged_userns=0), or accept the risk: {FLOOR_VARIABLE}={level}"
         )
     return level
 

@@ -9,7 +9,7 @@ import torch
 from autograder.engine import changes
 from autograder.engine.codec import CodecError, Decoder, Encoder
 from autograder.engine.codec_plain import PLAIN
-from autograder.engine.ends import MAX_MESSAGE, End, Held, LearnerGone
+from autograder.engine.ends import MAX_MESSAGE, End, Held, LearnerGone, text_of
 from autograder.engine.gradients import differentiable, local_vjp
 from autograder.engine.remote import OPERATORS
 from autograder.engine.values import Crossing
@@ -137,12 +137,5 @@ class Server(End):
             if len(PLAIN.dumps(args)) > 4 * MAX_MESSAGE:
                 raise CodecError("too long")
         except Exception:
-            args = (_text(error),)
+            args = (text_of(error)[:MAX_MESSAGE],)
         return names[:16], args, self.describe(error)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:MAX_MESSAGE]
-    except Exception:
-        return ""

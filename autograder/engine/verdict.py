@@ -6,7 +6,7 @@ from typing import Any
 
 from autograder.checks import CheckFailed
 from autograder.engine.codec import CodecError
-from autograder.engine.ends import MAX_MESSAGE, LearnerGone
+from autograder.engine.ends import MAX_MESSAGE, LearnerGone, text_of
 from autograder.engine.remote import Remote
 from autograder.engine.values import KNOWN_EXCEPTIONS
 
@@ -98,14 +98,6 @@ def _told(error: BaseException, secret: bool) -> dict[str, Any]:
         return {"status": "failed", "property": "tests pass", "message": text or "a check of the tests does not hold"}
     text = f"{type(error).__name__}" if secret else f"{type(error).__name__}: {text_of(error)}"
     return {"status": "error", "message": f"the result is not what the tests can use ({text})"}
-
-
-def text_of(error: BaseException) -> str:
-    """What an error says, if it can say it: it may hold an answer, say a number too long to be written, or an object without its fields."""
-    try:
-        return str(error)
-    except Exception:
-        return ""
 
 
 def _raised(name: str, message: str, trace: str, known: str, secret: bool) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_without_bubblewrap_the_message_says_what_to_install(monkeypatch: pytest
     with pytest.raises(sandbox.SandboxTooWeak, match=r"apt-get install bubblewrap.*\n?.*AUTOGRADER_SANDBOX_FLOOR=(unshared|none)"):
         sandbox.require("namespaces")
     assert sandbox.require("none") in ("unshared", "none")
-    with pytest.raises(ValueError, match="none, unshared, namespaces"):
+    with pytest.raises(sandbox.SandboxTooWeak, match="set it to one of none, unshared, namespaces"):
         sandbox.require("strong")
 
 
