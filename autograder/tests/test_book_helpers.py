@@ -178,10 +178,11 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 def test_ledger_shows_every_row_and_keeps_the_data(shown: list[Any]) -> None:
-    ledger([row(), row(says="at most $1$ <b>", value=1, gives=np.float64(0.2), relation="<=", tolerance=None, cite=None)])
+    placed = row(at="kl_divergence-estimators")
+    ledger([placed, row(says="at most $1$ <b>", value=1, gives=np.float64(0.2), relation="<=", tolerance=None, cite=None)])
     markup = shown[0].data
     assert markup.count("<tr") == 3
-    assert 'data-cite="schulman2020kl"' in markup
+    assert 'data-cite="schulman2020kl" data-at="kl_divergence-estimators"' in markup
     assert "20 ± 0.5" in markup
     heads, first = (
         re.findall(r"<th scope=.col. role=.columnheader.>(.*?)</th>", markup),
