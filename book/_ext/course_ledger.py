@@ -21,7 +21,7 @@ from book.ledger import COLUMNS
 logger = logging.getLogger(__name__)
 ROW = re.compile(
     r'<tr(?P<data>(?: data-[a-z]+="[^"]*")*) role="row">'
-    r"(?P<head><th[^>]*>)(?P<source>.*?)</th>(?P<cell><td[^>]*>)(?P<says>.*?)</td>",
+    r'(?P<head><th scope="row"[^>]*>)(?P<source>.*?)</th>(?P<cell><td[^>]*>)(?P<says>.*?)</td>',
     re.DOTALL,
 )
 DATA = re.compile(r'data-([a-z]+)="([^"]*)"')
