@@ -83,6 +83,12 @@ def test_explore_says_what_the_drawing_returns_rather_than_its_titles(shown: lis
     assert readouts_of(shown[0].data) == ("loss 0.1", ["loss 0.1", "loss 0.2"])
 
 
+def test_explore_sets_the_point_apart_from_the_numbers_below_it(shown: list[Any]) -> None:
+    explore(lambda beta: titled(beta) or f"the point\n$x={beta}$\n<b>", alt="slope {beta}", beta=[0.1, 0.2])
+    assert 'the point <span class="explore-more"><span class="math' in shown[0].data
+    assert '<span class="explore-more">&lt;b&gt;</span>' in shown[0].data
+
+
 def test_explore_leaves_the_telling_to_the_alt_text_where_all_frames_say_the_same(shown: list[Any]) -> None:
     explore(lambda beta: plt.title("always"), alt="slope {beta}", beta=[0.1, 0.2])
     assert readouts_of(shown[0].data) == ("", [])

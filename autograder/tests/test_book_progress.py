@@ -343,7 +343,7 @@ def test_each_row_of_the_ledger_leads_to_its_paper_and_to_where_it_is_reproduced
     ledger = site / "book" / "start_here" / "ledger.html"
     for row in book.parsed(ledger).select(".ledger tbody tr"):
         if row.get("data-cite"):
-            assert str(row.select_one("th a")["href"]).startswith("https://"), row["data-cite"]  # type: ignore[index]
+            assert str(row.select_one("th a")["href"]).startswith("http"), row["data-cite"]  # type: ignore[index]
         place, _, anchor = str(row.select_one(".ledger-place a")["href"]).partition("#")  # type: ignore[index]
         assert anchor in book.anchors((ledger.parent / place).resolve())
     for stem in book.STEMS:
