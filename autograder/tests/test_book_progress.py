@@ -316,7 +316,8 @@ def test_the_index_finds_a_concept_a_symbol_and_a_paper(site: Path, page: Page) 
     assert whole >= 200
     assert page.locator(".topics-count").inner_text() == f"{whole} entries"
     query = page.locator("#topics-query")
-    for text, kind in (("pinsker", "theorem"), ("learning rate", "symbol"), ("vaswani need", "paper"), ("affine quantizer", "definition")):
+    named = (("pinsker", "theorem"), ("learning rate", "symbol"), ("vaswani need", "paper"), ("affine quantizer", "definition"))
+    for text, kind in (*named, ("nibble", "term"), ("bellman, r", "person")):
         query.fill(text)
         assert 0 < items.count() < 12, text
         assert any(kind in line for line in items.all_inner_texts()), text
