@@ -77,6 +77,9 @@ def test_punctuation_stays_with_its_formula() -> None:
     paragraph = nodes.paragraph("", "", nodes.Text("so ("), nodes.math("", "k"), nodes.Text("th). Then"))
     keep_punctuation(SimpleNamespace(builder=SimpleNamespace(format="html")), paragraph, "")  # type: ignore[arg-type]
     assert [child.astext() for child in paragraph.children] == ["so ", "(kth).", " Then"]
+    paragraph = nodes.paragraph("", "", nodes.math("", "M"), nodes.Text("-smooth"))
+    keep_punctuation(SimpleNamespace(builder=SimpleNamespace(format="html")), paragraph, "")  # type: ignore[arg-type]
+    assert [child.astext() for child in paragraph.children] == ["M-", "smooth"]
 
 
 TEXTS = {

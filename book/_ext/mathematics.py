@@ -34,8 +34,8 @@ SPAN = re.compile(
     re.DOTALL,
 )
 UNDERLINE = "\u0332"  # with which KaTeX marks the place
-# What belongs on the line of the formula beside it: brackets and punctuation, and the end of a word, as in "the kth".
-BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(rf"^(?:-?\w{{1,3}}\b)?{PUNCTUATION}")
+# What belongs on the line of the formula beside it: brackets and punctuation, the end of a word, as in "the kth", and a hyphen.
+BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(rf"^(?:-?\w{{1,3}}\b|-)?{PUNCTUATION}")
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # needless in HTML
 LABEL = re.compile(r"<label\b.*?</label>", re.DOTALL)
 MATHML = re.compile(r"<math>(?P<inside>.*?)</math>", re.DOTALL)
