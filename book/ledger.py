@@ -10,7 +10,7 @@ from typing import Any
 from book.display import json_script, number_text, rich_text, show_html
 
 REQUIRED = {"source", "says", "value", "gives"}
-OPTIONAL = {"cite", "tolerance", "relation"}
+OPTIONAL = {"cite", "at", "tolerance", "relation"}
 COLUMNS = ("source", "quantity", "this run gives", "expected")
 RELATIONS = {"=": "", "<=": "≤ ", ">=": "≥ "}
 
@@ -20,8 +20,9 @@ def ledger(rows: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         rows: dicts with `source` (whose claim), `says` (the claim in words), `value` (its number), `gives` (what this
-            run measured), `tolerance` (needed for `=`, else 0), `relation` (`=`, `<=` or `>=`) and `cite` (a key of
-            references.bib, where the source is a publication). `source` and `says` may hold `$…$`.
+            run measured), `tolerance` (needed for `=`, else 0), `relation` (`=`, `<=` or `>=`), `cite` (a key of
+            references.bib, where the source is a publication; the book links it) and `at` (the label of the chapter's section
+            that reproduces it, such as `kl_divergence-pinsker`). `source` and `says` may hold `$…$`.
 
     Raises:
         ValueError: a row has missing or unknown keys, or something that isn't a number.
@@ -43,7 +44,7 @@ def _entry(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{where}: add {', '.join(sorted(missing))}")
     if unknown := set(row) - REQUIRED - OPTIONAL:
         raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}; a row has {', '.join(sorted(REQUIRED | OPTIONAL))}")
-    entry = {"relation": "=", "tolerance": None, "cite": None, **row}
+    entry = {"relation": "=", "tolerance": None, "cite": None, "at": None, **row}
     if entry["relation"] not in RELATIONS:
         raise ValueError(f"{where}: relation {entry['relation']!r} is none of {', '.join(RELATIONS)}")
     if entry["tolerance"] is None:
@@ -92,9 +93,9 @@ def _table(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _table_row(entry: Mapping[str, Any]) -> str:
-    cite = f' data-cite="{html.escape(entry["cite"])}"' if entry["cite"] else ""
+    data = "".join(f' data-{key}="{html.escape(entry[key])}"' for key in ("cite", "at") if entry[key])
     return (
-        f'<tr{cite} role="row"><th scope="row" role="rowheader">{rich_text(entry["source"])}</th>'
+        f'<tr{data} role="row"><th scope="row" role="rowheader">{rich_text(entry["source"])}</th>'
         f'<td role="cell">{rich_text(entry["says"])}</td>'
         f'<td role="cell" class="ledger-number" data-label="{COLUMNS[2]}">{_given(entry)}</td>'
         f'<td role="cell" class="ledger-number" data-label="{COLUMNS[3]}">{_allowed(entry)}</td></tr>'

@@ -57,7 +57,8 @@ def explore(
     """Show a picture with one slider per axis: live in JupyterLab, drawn beforehand in the published page.
 
     What a frame says stands below it as text, for those who hear the page, search or print it: the string that `draw` returns, or else
-    the titles in its picture. Where all frames say the same, only the alt text of each new picture is read aloud.
+    the titles in its picture. Of a longer text the first line is the point, and the lines below it are the numbers.
+    Where all frames say the same, only the alt text of each new picture is read aloud.
 
     Args:
         draw: called as `draw(**values)`; draws on the current Matplotlib figure (or makes one itself), and may return a sentence.
@@ -193,9 +194,15 @@ def _readout(says: Sequence[str], start: int) -> str:
     """What the frame shown says, and for the script what the others say; if that is always the same, an unseen place for the alt text."""
     if len(set(says)) == 1:
         return '<p class="explore-readout explore-unseen" aria-live="polite"></p>'
-    texts = [rich_text(text) for text in says]
+    texts = [_said(text) for text in says]
     others = "".join(f"<p>{text}</p>" for text in texts)
     return f'<p class="explore-readout" aria-live="polite">{texts[start]}</p><template class="explore-readouts">{others}</template>'
+
+
+def _said(text: str) -> str:
+    """What a frame says, as HTML: its first line as the point, each line after it on a line of its own."""
+    point, *more = text.split("\n")
+    return rich_text(point) + "".join(f' <span class="explore-more">{rich_text(line)}</span>' for line in more)
 
 
 def _slider(figure: str, label: str, axis: str, values: Sequence[Any], first: Any) -> str:
@@ -249,7 +256,7 @@ def _live(
     def redraw(**values: Any) -> None:
         with _drawn(draw, values, figsize) as (figure, says):
             display(figure)
-        readout.value = rich_text(says)
+        readout.value = _said(says)
 
     output = ipywidgets.interactive_output(redraw, sliders)
     below = [ipywidgets.HTMLMath(rich_text(caption))] if caption else []

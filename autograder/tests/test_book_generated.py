@@ -123,7 +123,7 @@ class TinyBook:
         (self.source / "book" / "part" / f"{stem}.md").write_text(text)
 
     def build(self) -> None:
-        extensions = ["myst_parser", "course_pages", "course_generated", "course_gather", "course_study"]
+        extensions = ["myst_parser", "course_pages", "course_generated", "course_gather", "course_ledger", "course_study"]
         with docutils_namespace():
             app = Sphinx(
                 str(self.source), None, str(self.root / "html"), str(self.root / "doctrees"), "html",

@@ -83,6 +83,12 @@ def test_explore_says_what_the_drawing_returns_rather_than_its_titles(shown: lis
     assert readouts_of(shown[0].data) == ("loss 0.1", ["loss 0.1", "loss 0.2"])
 
 
+def test_explore_sets_the_point_apart_from_the_numbers_below_it(shown: list[Any]) -> None:
+    explore(lambda beta: titled(beta) or f"the point\n$x={beta}$\n<b>", alt="slope {beta}", beta=[0.1, 0.2])
+    assert 'the point <span class="explore-more"><span class="math' in shown[0].data
+    assert '<span class="explore-more">&lt;b&gt;</span>' in shown[0].data
+
+
 def test_explore_leaves_the_telling_to_the_alt_text_where_all_frames_say_the_same(shown: list[Any]) -> None:
     explore(lambda beta: plt.title("always"), alt="slope {beta}", beta=[0.1, 0.2])
     assert readouts_of(shown[0].data) == ("", [])
@@ -178,10 +184,11 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 def test_ledger_shows_every_row_and_keeps_the_data(shown: list[Any]) -> None:
-    ledger([row(), row(says="at most $1$ <b>", value=1, gives=np.float64(0.2), relation="<=", tolerance=None, cite=None)])
+    placed = row(at="kl_divergence-estimators")
+    ledger([placed, row(says="at most $1$ <b>", value=1, gives=np.float64(0.2), relation="<=", tolerance=None, cite=None)])
     markup = shown[0].data
     assert markup.count("<tr") == 3
-    assert 'data-cite="schulman2020kl"' in markup
+    assert 'data-cite="schulman2020kl" data-at="kl_divergence-estimators"' in markup
     assert "20 ± 0.5" in markup
     heads, first = (
         re.findall(r"<th scope=.col. role=.columnheader.>(.*?)</th>", markup),

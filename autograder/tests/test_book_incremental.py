@@ -41,9 +41,11 @@ def edit(course: Course, path: str, before: str, after: str) -> None:
 
 
 def files(course: Course) -> dict[str, object]:
-    """The site. Sphinx's own index keeps words that no page has any more, each with an empty list; that is not a difference."""
+    """The site. Sphinx's own index, which the book's search doesn't read, keeps words that no page has any more, each with an empty list,
+    and its index entries depend on which pages the last build has written; neither is a difference."""
     found: dict[str, object] = {str(p.relative_to(course.site)): p.read_bytes() for p in course.site.rglob("*") if p.is_file()}
     index = json.loads((course.site / "searchindex.js").read_text().removeprefix("Search.setIndex(").removesuffix(")"))
+    index.pop("indexentries", None)
     for name in ("terms", "titleterms"):
         index[name] = {word: pages for word, pages in index[name].items() if pages != []}
     return found | {"searchindex.js": index}

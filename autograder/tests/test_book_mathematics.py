@@ -13,6 +13,7 @@ import mathematics
 import pytest
 from docutils import nodes
 from fontTools.ttLib import TTFont
+from formula_breaks import PERMIT, breakable
 from formula_text import formula_text
 from math_fonts import embed_fonts
 from mathematics import KATEX, MathematicsError, aligned, keep_punctuation, typeset, typeset_markup
@@ -31,6 +32,24 @@ def test_a_formula_has_markup_for_the_eye_and_for_the_ear() -> None:
 def test_a_formula_with_an_error_is_named(tex: str) -> None:
     with pytest.raises(MathematicsError, match=re.escape(tex)):
         typeset(tex)
+
+
+@pytest.mark.parametrize(
+    ("tex", "breaks"),
+    [
+        (r"p\log(p/\epsilon)", 0),  # short enough for any line
+        (r"P(s'\mid s,a)", 0),
+        (r"H(X)=-\sum_{x,y}p(x,y)\log p(x)", 1),
+        (r"s_1,\dots,s_m>0", 2),
+        (r"\frac1{1-\gamma}\mathbb E_{s\sim d^\pi,a\sim\pi}[A^\pi(s,a)\,\nabla\log\pi_\theta(a\mid s)]", 3),
+    ],
+)
+def test_a_long_formula_in_the_text_may_break_and_is_copied_as_it_was_written(tex: str, breaks: int) -> None:
+    assert breakable(tex).count(PERMIT) == breaks
+    assert breakable(tex).replace(PERMIT, "") == tex
+    markup = typeset(tex)
+    assert PERMIT.strip() not in markup
+    assert len(re.findall("katex-base", markup)) >= breaks + 1
 
 
 def test_numbers_come_from_sphinx_alone() -> None:
@@ -58,6 +77,9 @@ def test_punctuation_stays_with_its_formula() -> None:
     paragraph = nodes.paragraph("", "", nodes.Text("so ("), nodes.math("", "k"), nodes.Text("th). Then"))
     keep_punctuation(SimpleNamespace(builder=SimpleNamespace(format="html")), paragraph, "")  # type: ignore[arg-type]
     assert [child.astext() for child in paragraph.children] == ["so ", "(kth).", " Then"]
+    paragraph = nodes.paragraph("", "", nodes.math("", "M"), nodes.Text("-smooth"))
+    keep_punctuation(SimpleNamespace(builder=SimpleNamespace(format="html")), paragraph, "")  # type: ignore[arg-type]
+    assert [child.astext() for child in paragraph.children] == ["M-", "smooth"]
 
 
 TEXTS = {

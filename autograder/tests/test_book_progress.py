@@ -316,7 +316,8 @@ def test_the_index_finds_a_concept_a_symbol_and_a_paper(site: Path, page: Page) 
     assert whole >= 200
     assert page.locator(".topics-count").inner_text() == f"{whole} entries"
     query = page.locator("#topics-query")
-    for text, kind in (("pinsker", "theorem"), ("learning rate", "symbol"), ("vaswani need", "paper"), ("affine quantizer", "definition")):
+    named = (("pinsker", "theorem"), ("learning rate", "symbol"), ("vaswani need", "paper"), ("affine quantizer", "definition"))
+    for text, kind in (*named, ("nibble", "term"), ("bellman, r", "person")):
         query.fill(text)
         assert 0 < items.count() < 12, text
         assert any(kind in line for line in items.all_inner_texts()), text
@@ -327,8 +328,9 @@ def test_the_index_finds_a_concept_a_symbol_and_a_paper(site: Path, page: Page) 
 
 
 def test_the_ledger_page_has_every_row_of_every_chapter(site: Path) -> None:
-    def rows(path: Path) -> list[str]:
-        tables = re.findall(r'<div class="ledger".*?<tbody[^>]*>(.*?)</tbody>', path.read_text(), re.DOTALL)
+    def rows(path: Path) -> list[str]:  # without the place, which is said from each page in its own way
+        text = re.sub(r'<span class="ledger-place">.*?</a></span>', "", path.read_text(), flags=re.DOTALL)
+        tables = re.findall(r'<div class="ledger".*?<tbody[^>]*>(.*?)</tbody>', text, re.DOTALL)
         return [row for table in tables for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]
 
     wanted = [row for stem in book.STEMS for row in rows(book.chapter_page(site, stem))]
@@ -336,6 +338,19 @@ def test_the_ledger_page_has_every_row_of_every_chapter(site: Path) -> None:
     assert len(wanted) >= 3 * len(book.STEMS)
     assert rows(ledger) == wanted
     assert f"<strong>{len(wanted)}</strong> claims" in ledger.read_text()
+
+
+def test_each_row_of_the_ledger_leads_to_its_paper_and_to_where_it_is_reproduced(site: Path) -> None:
+    ledger = site / "book" / "start_here" / "ledger.html"
+    for row in book.parsed(ledger).select(".ledger tbody tr"):
+        if row.get("data-cite"):
+            assert str(row.select_one("th a")["href"]).startswith("http"), row["data-cite"]  # type: ignore[index]
+        place, _, anchor = str(row.select_one(".ledger-place a")["href"]).partition("#")  # type: ignore[index]
+        assert anchor in book.anchors((ledger.parent / place).resolve())
+    for stem in book.STEMS:
+        page = book.chapter_page(site, stem)
+        for link in book.parsed(page).select(".ledger-place a"):
+            assert str(link["href"]).removeprefix("#") in book.anchors(page)
 
 
 # Playing

@@ -69,7 +69,7 @@ class Collector(EnvironmentCollector):
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_env_collector(Collector)
-    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 3, "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def gathered(env: BuildEnvironment, docname: str) -> Gathered:
@@ -128,8 +128,8 @@ def _symbols(doctree: nodes.document) -> Iterator[Place]:
 
 
 def _entries(doctree: nodes.document) -> Iterator[Place]:
-    """Words that an `{index}` role or directive marks."""
+    """Words that an `{index}` role or directive marks; one with a comma is a person, last name first."""
     for node in doctree.findall(lambda node: node.tagname == "index"):
         for kind, value, target, *_ in node["entries"]:
             for name in value.split(";") if kind in ("single", "pair") else [value]:
-                yield _place("term", [nodes.Text(name.strip())], target)
+                yield _place("person" if "," in name else "term", [nodes.Text(name.strip())], target)

@@ -16,7 +16,7 @@ HEADING = 46  # px, from the top of a part to its first row
 
 @dataclass(frozen=True)
 class Shape:
-    """How a map is laid out, in pixels: the same topics for a wide window or for a phone."""
+    """How a map is laid out, in pixels: the same topics for a wide window, for a phone or for paper."""
 
     name: str
     columns: int
@@ -40,7 +40,8 @@ class Shape:
 WIDE = Shape("wide", columns=4, box=(158, 62), gap=(22, 26))
 NARROW = Shape("narrow", columns=2, box=(154, 62), gap=(16, 24))
 SINGLE = Shape("single", columns=1, box=(154, 62), gap=(0, 24))  # for large letters
-SHAPES = (WIDE, NARROW, SINGLE)
+PAPER = Shape("paper", columns=7, box=(124, 62), gap=(8, 10))  # for one printed page, which is not cut
+SHAPES = (WIDE, NARROW, SINGLE, PAPER)
 
 
 def map_svg(plan: Plan, shape: Shape, href: Callable[[Topic], str]) -> str:

@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 CODE = re.compile(r'(?P<start><div class="highlight"><pre>(?:<span></span>)?)(?P<code>.*?)(?P<end></pre>)', re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
 EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>\s*</p>\s*)?</th>")
+PER_CENT = re.compile(r"(?<=\d) (?=%(?! ?\w))")  # in the text; of code, each part has a tag
 DEEPEST = 20  # columns; on a phone there are 38
 
 
@@ -22,6 +23,7 @@ def mend(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
     if "body" in context:
         body = EMPTY_HEADER.sub("<td></td>", context["body"])  # an empty cell heads nothing
         body = CODE.sub(lambda match: match["start"] + mark_lines(match["code"]) + match["end"], body)
+        body = PER_CENT.sub("\u00a0", body)
         # Docutils gives the sources at a chapter's end a role that ARIA has withdrawn.
         context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 

@@ -27,7 +27,7 @@ CODE = re.compile(r'(?<=<span class="pre">)[^<]{12,}(?=</span>)')
 BREAK = re.compile(r"(?<=[_.=/(,])(?=\w)")
 # Extensions of the course that this one brings along.
 COMPANIONS = (
-    *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study"),
+    *("course_generated", "course_gather", "course_notebooks", "course_roadmap", "course_topics", "course_study", "course_ledger"),
     *("course_proofs", "course_grading", "course_follow", "course_markup"),
 )
 

@@ -1,4 +1,4 @@
-"""Sphinx extension: the ledger of all chapters, the reader's progress page, and the questions that come back in a review."""
+"""Sphinx extension: the reader's progress page, and the questions that come back in a review."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from course_gather import Gathered, gathered
+from course_gather import gathered
 from course_generated import add_piece, raw
 from course_plan import Topic, chapters, plan_of
 from docutils import nodes
 from sphinx.application import Sphinx
-
-from book.ledger import COLUMNS
 
 FORM = re.compile(r'<form class="quiz-question" data-question="([\w-]+)">.*?</form>', re.DOTALL)
 NUMBER = re.compile(r"<legend>\d+\. ")  # of a question in its quiz
@@ -22,35 +20,12 @@ REVIEW = "_static/review"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    add_piece("ledger", ledger, lambda app: [(f"ledger-{topic.stem}", topic.title) for topic, _ in _with_ledger(app)])
     add_piece("progress", summary)
     add_piece("checklist", checklist)
     add_piece("carry", carry)
     add_piece("review", review)
     app.connect("build-finished", write_questions, priority=900)  # after whatever finishes the pages
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def ledger(app: Sphinx, docname: str) -> list[nodes.Node]:
-    """Every chapter's "source says, this run gives", as its last run has written it."""
-    tables, rows = [], 0
-    for topic, page in _with_ledger(app):
-        rows += page.rows
-        title = html.escape(topic.title)
-        head = "".join(f'<th scope="col" role="columnheader">{name}</th>' for name in COLUMNS)
-        tables.append(
-            f'<h2 id="ledger-{topic.stem}"><a href="{_uri(app, docname, topic)}#{page.ledger_anchor}">{title}</a></h2>'
-            f'<div class="ledger" role="region" aria-label="Ledger of {title}" tabindex="0">'
-            f'<table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
-            f'<tbody role="rowgroup">{page.ledger}</tbody></table></div>'
-        )
-    count = f'<p class="ledger-count"><strong>{rows}</strong> claims in {len(tables)} chapters, all within their tolerance.</p>'
-    return [raw(count + "".join(tables))]
-
-
-def _with_ledger(app: Sphinx) -> list[tuple[Topic, Gathered]]:
-    pages = [(topic, gathered(app.env, str(topic.docname))) for topic in plan_of(app.env).written]
-    return [(topic, page) for topic, page in pages if page.rows]
 
 
 def summary(app: Sphinx, docname: str) -> list[nodes.Node]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from formula_breaks import PERMIT, breakable
 from formula_text import formula_text
 from py_mini_racer import MiniRacer
 from sphinx.application import Sphinx
@@ -33,8 +34,8 @@ SPAN = re.compile(
     re.DOTALL,
 )
 UNDERLINE = "\u0332"  # with which KaTeX marks the place
-# What belongs on the line of the formula beside it: brackets and punctuation, and the end of a word, as in "the kth".
-BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(rf"^(?:-?\w{{1,3}}\b)?{PUNCTUATION}")
+# What belongs on the line of the formula beside it: brackets and punctuation, the end of a word, as in "the kth", and a hyphen.
+BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(rf"^(?:-?\w{{1,3}}\b|-)?{PUNCTUATION}")
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # needless in HTML
 LABEL = re.compile(r"<label\b.*?</label>", re.DOTALL)
 MATHML = re.compile(r"<math>(?P<inside>.*?)</math>", re.DOTALL)
@@ -78,8 +79,17 @@ def typeset(tex: str, *, display: bool = False) -> str:
 def prepare(formulas: Iterable[tuple[str, bool]]) -> None:
     """Typeset many formulas (and whether each is displayed) in one go, several times as fast as one by one; `typeset` then has them."""
     if new := [formula for formula in dict.fromkeys(formulas) if formula not in _typeset]:
-        found = _katex(os.getpid()).call("typesetAll", [[NUMBERED.sub(r"\\\1{\2*}", tex), display] for tex, display in new])
-        _typeset.update({formula: (markup.replace(NAMESPACE, ""), error) for formula, (markup, error) in zip(new, found, strict=True)})
+        found = _katex(os.getpid()).call("typesetAll", [[_for_katex(tex, display), display] for tex, display in new])
+        _typeset.update({formula: (_lean(markup), error) for formula, (markup, error) in zip(new, found, strict=True)})
+
+
+def _for_katex(tex: str, display: bool) -> str:
+    return NUMBERED.sub(r"\\\1{\2*}", tex) if display else breakable(tex)
+
+
+def _lean(markup: str) -> str:
+    """Markup without what is needless in HTML, or not the author's: whoever copies the formula gets it as it was written."""
+    return markup.replace(NAMESPACE, "").replace(PERMIT, "").replace("<mspace></mspace>", "")
 
 
 @cache
