@@ -86,6 +86,10 @@ def _named(behaviour: Observation, reference: Observation, wrong: dict[str, Obse
 
 
 def write_scores(course: Course, scores: list[Score]) -> Path:
-    """Keep the figures where the page `how_tests_are_tested` reads them."""
-    write_if_changed(course.root / MEASURED, json.dumps([asdict(score) for score in scores], indent=1, ensure_ascii=False) + "\n")
-    return course.root / MEASURED
+    """Keep the figures where the page `how_tests_are_tested` reads them; those of other assignments stay."""
+    path = course.root / MEASURED
+    known = {score["stem"]: score for score in json.loads(path.read_text())} if path.is_file() else {}
+    known |= {score.stem: asdict(score) for score in scores}
+    kept = [known[stem] for stem in course.stems if stem in known]
+    write_if_changed(path, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    return path

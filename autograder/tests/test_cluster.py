@@ -37,13 +37,16 @@ def test_workers_give_the_same_gradebook_and_survive_the_loss_of_one(tiny_course
     list(grade_class(tiny_course, lambda: nullcontext(engine), ["tiny"]))
 
     killed: list[int] = []
+    failed: list[str | None] = []
     with local_cluster(2) as driver:
         assert all(is_loopback(worker) for worker in driver.client.scheduler_info()["workers"])
         for line in grade_class(copy, lambda: nullcontext(driver), ["tiny"]):
+            failed += [line.problem] if line.failed else []
             if line.grade and not killed:
                 killed.append(engines_parent())
                 os.kill(killed[0], signal.SIGKILL)
     assert killed
+    assert failed == []
     assert contents(copy, "tiny") == contents(tiny_course, "tiny")
 
 
