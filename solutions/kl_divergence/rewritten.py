@@ -109,7 +109,8 @@ def gaussian_kl_full(mu_p, cov_p, mu_q, cov_q):
     mu_p, cov_p, mu_q, cov_q = (np.array(x, float) for x in (mu_p, cov_p, mu_q, cov_q))
     if np.abs(cov_p - cov_p.swapaxes(-1, -2)).max() > 1e-8 or np.abs(cov_q - cov_q.swapaxes(-1, -2)).max() > 1e-8:
         raise ValueError("symmetric")
-    np.linalg.cholesky(cov_p), np.linalg.cholesky(cov_q)
+    if np.linalg.eigvalsh(cov_p).min() <= 0 or np.linalg.eigvalsh(cov_q).min() <= 0:
+        raise ValueError("positive definite")
     column = (mu_q - mu_p)[..., None]
     solved = np.squeeze(np.linalg.solve(cov_q, column))
     quadratic = (np.squeeze(column) * solved).sum(axis=-1)
@@ -131,8 +132,8 @@ def fit_forward(weights, means, covs):
     return centre, total
 
 
-@rewritten("reverse_kl_and_gradient", of="differences_of_f")
-def reverse_kl_and_gradient(theta, weights, means, stds):
+@rewritten("reverse_kl_and_gradient", of="forward_differences_of_f")
+def reverse_kl_and_gradient_1(theta, weights, means, stds):
     from scipy.optimize import approx_fprime
     from scipy.stats import norm
 
@@ -145,3 +146,16 @@ def reverse_kl_and_gradient(theta, weights, means, stds):
 
     t = np.array(theta, float)
     return objective(t), approx_fprime(t, objective)
+
+
+@rewritten("reverse_kl_and_gradient", of="differences_of_f")
+def reverse_kl_and_gradient_2(theta, weights, means, stds):
+    w, m, s = np.array(weights, float), np.array(means, float), np.array(stds, float)
+
+    def objective(t):
+        x = t[0] + np.exp(t[1]) * NODES
+        logs = np.log(w / (s * np.sqrt(2 * np.pi))) - (x[:, None] - m) ** 2 / (2 * s**2)
+        return -t[1] - 0.5 * np.log(2 * np.pi) - 0.5 - np.sum(NODE_WEIGHTS * logsumexp(logs, axis=1))
+
+    t, steps = np.array(theta, float), 1e-6 * np.eye(2)
+    return objective(t), np.array([objective(t + step) - objective(t - step) for step in steps]) / 2e-6

@@ -672,7 +672,7 @@ def log_determinants_exchanged(mu_p, cov_p, mu_q, cov_q):
 def squeezed_solution(mu_p, cov_p, mu_q, cov_q):
     mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
     for cov in (cov_p, cov_q):
-        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-8).any():
+        if np.abs(cov - np.swapaxes(cov, -1, -2)).max() > 1e-8 or np.linalg.eigvalsh(cov).min() <= 0:
             raise ValueError("covariance")
     l_p, l_q = np.linalg.cholesky(cov_p), np.linalg.cholesky(cov_q)
     a = np.linalg.solve(l_q, l_p)
@@ -686,27 +686,13 @@ def squeezed_solution(mu_p, cov_p, mu_q, cov_q):
 def squeezed_result(mu_p, cov_p, mu_q, cov_q):
     mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
     for cov in (cov_p, cov_q):
-        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-8).any():
+        if np.abs(cov - np.swapaxes(cov, -1, -2)).max() > 1e-8 or np.linalg.eigvalsh(cov).min() <= 0:
             raise ValueError("covariance")
     l_p, l_q = np.linalg.cholesky(cov_p), np.linalg.cholesky(cov_q)
     a = np.linalg.solve(l_q, l_p)
     y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None])
     logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
     return np.squeeze(0.5 * (2 * logs.sum(-1) + (a**2).sum((-2, -1)) + (y**2).sum((-2, -1)) - mu_p.shape[-1]))
-
-
-@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
-       misconception="solve is handed a stack of vectors without the axis for a column, and takes the stack for one matrix.")
-def stack_taken_for_a_matrix(mu_p, cov_p, mu_q, cov_q):
-    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
-    for cov in (cov_p, cov_q):
-        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > 1e-8).any():
-            raise ValueError("covariance")
-    l_p, l_q = np.linalg.cholesky(cov_p), np.linalg.cholesky(cov_q)
-    a = np.linalg.solve(l_q, l_p)
-    y = np.linalg.solve(l_q, mu_p - mu_q)
-    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
-    return 0.5 * (2 * logs.sum(-1) + (a**2).sum((-2, -1)) + (y**2).sum(-1) - mu_p.shape[-1])
 
 
 # --- kl_estimators -------------------------------------------------------------------------------------------------
@@ -1400,6 +1386,21 @@ def differences_of_f(theta, weights, means, stds):
     (m, log_s), h = theta, 1e-6
     gradient = [(value(m + h, log_s) - value(m - h, log_s)) / (2 * h), (value(m, log_s + h) - value(m, log_s - h)) / (2 * h)]
     return float(value(m, log_s)), np.array(gradient)
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The gradient is what SciPy estimates when it is given none, forward differences of F; the derivative was asked for.")
+def forward_differences_of_f(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+
+    def value(mean, log_std):
+        z = (mean + np.exp(log_std) * NODES[:, None] - means) / stds
+        log_p = logsumexp(np.log(weights) - np.log(stds) - 0.5 * z**2, axis=1) - 0.5 * np.log(2 * np.pi)
+        return -log_std - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+
+    (m, log_s), h = theta, 2.0**-26
+    here = value(m, log_s)
+    return float(here), np.array([(value(m + h, log_s) - here) / h, (value(m, log_s + h) - here) / h])
 
 
 @wrong("fit_reverse", caught_by="test_fit_reverse", section="kl_divergence-reverse",
