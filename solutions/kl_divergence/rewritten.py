@@ -102,3 +102,60 @@ def vae_loss(x, logits, mu, logvar, beta=1.0):
     likelihood = (x * torch.nn.functional.logsigmoid(logits) + (1 - x) * torch.nn.functional.logsigmoid(-logits)).sum()
     divergence = -0.5 * torch.sum(1 + logvar - mu.pow(2) - torch.exp(logvar))
     return beta * divergence - likelihood
+
+
+@rewritten("gaussian_kl_full", of="squeezed_solution")
+def gaussian_kl_full(mu_p, cov_p, mu_q, cov_q):
+    mu_p, cov_p, mu_q, cov_q = (np.array(x, float) for x in (mu_p, cov_p, mu_q, cov_q))
+    if np.abs(cov_p - cov_p.swapaxes(-1, -2)).max() > 1e-8 or np.abs(cov_q - cov_q.swapaxes(-1, -2)).max() > 1e-8:
+        raise ValueError("symmetric")
+    if np.linalg.eigvalsh(cov_p).min() <= 0 or np.linalg.eigvalsh(cov_q).min() <= 0:
+        raise ValueError("positive definite")
+    column = (mu_q - mu_p)[..., None]
+    solved = np.squeeze(np.linalg.solve(cov_q, column))
+    quadratic = (np.squeeze(column) * solved).sum(axis=-1)
+    trace = np.trace(np.linalg.solve(cov_q, cov_p), axis1=-2, axis2=-1)
+    volume = np.linalg.slogdet(cov_q).logabsdet - np.linalg.slogdet(cov_p).logabsdet
+    return (volume + trace + quadratic - mu_p.shape[-1]) / 2
+
+
+@rewritten("fit_forward", of="inner_for_outer")
+def fit_forward(weights, means, covs):
+    w, m, s = np.array(weights, float), np.array(means, float), np.array(covs, float)
+    if w.min() < 0 or abs(np.sum(w) - 1) > 1e-6:
+        raise ValueError("weights")
+    centre = np.sum(w[:, None] * m, axis=0)
+    total = np.zeros_like(s[0])
+    for k in range(len(w)):
+        difference = m[k] - centre
+        total += w[k] * s[k] + w[k] * np.dot(difference, difference)
+    return centre, total
+
+
+@rewritten("reverse_kl_and_gradient", of="forward_differences_of_f")
+def reverse_kl_and_gradient_1(theta, weights, means, stds):
+    from scipy.optimize import approx_fprime
+    from scipy.stats import norm
+
+    w, m, s = np.array(weights, float), np.array(means, float), np.array(stds, float)
+
+    def objective(t):
+        x = t[0] + np.exp(t[1]) * NODES
+        log_p = logsumexp(np.log(w) + norm.logpdf(x[:, None], m, s), axis=1)
+        return -t[1] - 0.5 * np.log(2 * np.pi) - 0.5 - np.dot(NODE_WEIGHTS, log_p)
+
+    t = np.array(theta, float)
+    return objective(t), approx_fprime(t, objective)
+
+
+@rewritten("reverse_kl_and_gradient", of="differences_of_f")
+def reverse_kl_and_gradient_2(theta, weights, means, stds):
+    w, m, s = np.array(weights, float), np.array(means, float), np.array(stds, float)
+
+    def objective(t):
+        x = t[0] + np.exp(t[1]) * NODES
+        logs = np.log(w / (s * np.sqrt(2 * np.pi))) - (x[:, None] - m) ** 2 / (2 * s**2)
+        return -t[1] - 0.5 * np.log(2 * np.pi) - 0.5 - np.sum(NODE_WEIGHTS * logsumexp(logs, axis=1))
+
+    t, steps = np.array(theta, float), 1e-6 * np.eye(2)
+    return objective(t), np.array([objective(t + step) - objective(t - step) for step in steps]) / 2e-6

@@ -16,7 +16,7 @@ def kl_loop(p, q):
         if np.any(a < 0) or np.any(b < 0) or abs(a.sum() - 1) > 1e-6 or abs(b.sum() - 1) > 1e-6:
             raise ValueError("not a distribution")
         on = a > 0
-        out[index] = np.sum(a[on] * np.log(a[on] / b[on]))
+        out[index] = np.sum(a[on] * (np.log(a[on]) - np.log(b[on])))
     return out if p.ndim > 1 else float(out)
 
 

@@ -130,6 +130,20 @@ def checks_the_mean_sum(p, q):
     return (p * (np.log(safe_p) - np.log(safe_q))).sum(axis=-1)
 
 
+@wrong("kl_discrete", caught_by="test_kl_discrete", section="kl_divergence-definition",
+       misconception="p/q is formed before the logarithm: it overflows where q is tiny, and a finite divergence becomes infinite.")
+def quotient_overflows(p, q):
+    p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+    if p.shape != q.shape:
+        raise ValueError("shapes")
+    for d in (p, q):
+        if (d < 0).any() or (np.abs(d.sum(axis=-1) - 1) > 1e-6).any():
+            raise ValueError("not a distribution")
+    safe_p, safe_q = np.where(p > 0, p, 1.0), np.where(p > 0, q, 1.0)
+    with np.errstate(over="ignore"):
+        return (p * np.log(safe_p / safe_q)).sum(axis=-1)
+
+
 # --- js_divergence -------------------------------------------------------------------------------------------------
 @wrong("js_divergence", caught_by="test_js_divergence", section="kl_divergence-js",
        misconception="This is the symmetrised KL (Jeffreys), which compares P with Q and not with their mixture.")
@@ -280,6 +294,32 @@ def one_weight_for_both(p, q, weight=0.5):
         on = (a > 0) & (b > 0)
         return (a * (np.log(np.where(on, a, 1.0)) - np.log(np.where(on, b, 1.0)))).sum(axis=-1)
     return weight * kl(p, m) + weight * kl(q, m)
+
+
+@wrong("js_divergence", caught_by="test_js_divergence", section="kl_divergence-js",
+       misconception="The sum runs over the batch as well, so many pairs give one number.")
+def js_of_the_whole_batch(p, q, weight=0.5):
+    if not 0 <= weight <= 1:
+        raise ValueError("weight")
+    p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+
+    def entropy(d):
+        return -(d * np.log(np.where(d > 0, d, 1.0))).sum()
+
+    return entropy(weight * p + (1 - weight) * q) - weight * entropy(p) - (1 - weight) * entropy(q)
+
+
+@wrong("js_divergence", caught_by="test_js_divergence", section="kl_divergence-js",
+       misconception="The sum runs over the first axis, which is the batch when there is one; outcomes lie along the last.")
+def js_over_the_first_axis(p, q, weight=0.5):
+    if not 0 <= weight <= 1:
+        raise ValueError("weight")
+    p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+
+    def entropy(d):
+        return -(d * np.log(np.where(d > 0, d, 1.0))).sum(axis=0)
+
+    return entropy(weight * p + (1 - weight) * q) - weight * entropy(p) - (1 - weight) * entropy(q)
 
 
 # --- gaussian_kl_diag ----------------------------------------------------------------------------------------------
@@ -627,6 +667,34 @@ def log_determinants_exchanged(mu_p, cov_p, mu_q, cov_q):
     return 0.5 * (-2 * logs.sum(-1) + (a ** 2).sum((-2, -1)) + (y ** 2).sum(-1) - mu_p.shape[-1])
 
 
+@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
+       misconception="The solution is squeezed, which takes the axis of a single dimension as well as the one that was added for solve.")
+def squeezed_solution(mu_p, cov_p, mu_q, cov_q):
+    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
+    for cov in (cov_p, cov_q):
+        if np.abs(cov - np.swapaxes(cov, -1, -2)).max() > 1e-8 or np.linalg.eigvalsh(cov).min() <= 0:
+            raise ValueError("covariance")
+    l_p, l_q = np.linalg.cholesky(cov_p), np.linalg.cholesky(cov_q)
+    a = np.linalg.solve(l_q, l_p)
+    y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None]).squeeze()
+    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
+    return 0.5 * (2 * logs.sum(-1) + (a**2).sum((-2, -1)) + (y**2).sum(-1) - mu_p.shape[-1])
+
+
+@wrong("gaussian_kl_full", caught_by="test_gaussian_kl_full", section="kl_divergence-gaussian-full",
+       misconception="The result is squeezed, so that a batch of one Gaussian comes back as a number.")
+def squeezed_result(mu_p, cov_p, mu_q, cov_q):
+    mu_p, cov_p, mu_q, cov_q = (np.asarray(a, dtype=np.float64) for a in (mu_p, cov_p, mu_q, cov_q))
+    for cov in (cov_p, cov_q):
+        if np.abs(cov - np.swapaxes(cov, -1, -2)).max() > 1e-8 or np.linalg.eigvalsh(cov).min() <= 0:
+            raise ValueError("covariance")
+    l_p, l_q = np.linalg.cholesky(cov_p), np.linalg.cholesky(cov_q)
+    a = np.linalg.solve(l_q, l_p)
+    y = np.linalg.solve(l_q, (mu_p - mu_q)[..., None])
+    logs = np.log(np.diagonal(l_q, axis1=-2, axis2=-1)) - np.log(np.diagonal(l_p, axis1=-2, axis2=-1))
+    return np.squeeze(0.5 * (2 * logs.sum(-1) + (a**2).sum((-2, -1)) + (y**2).sum((-2, -1)) - mu_p.shape[-1]))
+
+
 # --- kl_estimators -------------------------------------------------------------------------------------------------
 @wrong("kl_estimators", caught_by="test_kl_estimators", section="kl_divergence-estimators",
        misconception="The ratio is upside down: with samples from q it is r = p/q, not q/p.")
@@ -726,6 +794,13 @@ def k2_of_the_ratio(log_p, log_q):
         raise ValueError(f'log_p has shape {log_p.shape} but log_q has shape {log_q.shape}')
     log_r = log_p - log_q
     return (-log_r, 0.5 * np.exp(log_r) ** 2, np.expm1(log_r) - log_r)
+
+
+@wrong("kl_estimators", caught_by="test_kl_estimators", section="kl_divergence-estimators",
+       misconception="The shapes are not compared: a column and a row broadcast to a table in which samples are paired that do not belong together.")
+def samples_broadcast(log_p, log_q):
+    log_r = np.asarray(log_p, dtype=np.float64) - np.asarray(log_q, dtype=np.float64)
+    return -log_r, 0.5 * log_r**2, np.expm1(log_r) - log_r
 
 
 # --- vae_loss ------------------------------------------------------------------------------------------------------
@@ -872,6 +947,23 @@ def beta_on_both(x, logits, mu, logvar, beta=1.0):
     return (beta * (reconstruction + kl)).mean()
 
 
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-vae",
+       misconception="Grey pixels are rounded to 0 or 1; the cross-entropy weights its two logarithms with x and 1 − x as they are.")
+def pixels_rounded(x, logits, mu, logvar, beta=1.0):
+    if x.shape != logits.shape or mu.shape != logvar.shape:
+        raise ValueError("shapes")
+    pixels = (x > 0.5).to(x.dtype)
+    reconstruction = torch.nn.functional.binary_cross_entropy_with_logits(logits, pixels, reduction="none").sum(dim=1)
+    return (reconstruction + beta * 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(dim=1)).mean()
+
+
+@wrong("vae_loss", caught_by="test_vae_loss", section="kl_divergence-vae",
+       misconception="The shapes are not compared: one log-variance, or one logit, is broadcast over all dimensions.")
+def vae_shapes_unchecked(x, logits, mu, logvar, beta=1.0):
+    reconstruction = (torch.nn.functional.softplus(logits) - x * logits).sum(dim=1)
+    return (reconstruction + beta * 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(dim=1)).mean()
+
+
 # --- fit_forward ---------------------------------------------------------------------------------------------------
 @wrong("fit_forward", caught_by="test_fit_forward", section="kl_divergence-forward",
        misconception="The spread of the component means is missing: only the covariances are averaged.")
@@ -941,6 +1033,36 @@ def spread_unweighted(weights, means, covs):
     mean = weights @ means
     centred = means - mean
     return (mean, np.einsum('k,kij->ij', weights, covs) + centred.T @ centred)
+
+
+@wrong("fit_forward", caught_by="test_fit_forward", section="kl_divergence-forward",
+       misconception="a @ a.T is the inner product of a vector with itself, one number that is added to every entry; the spread is an outer product.")
+def inner_for_outer(weights, means, covs):
+    weights, means, covs = (np.asarray(a, dtype=np.float64) for a in (weights, means, covs))
+    if (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
+        raise ValueError("weights")
+    mean = weights @ means
+    return mean, sum(w * (s + (m - mean) @ (m - mean).T) for w, m, s in zip(weights, means, covs))
+
+
+@wrong("fit_forward", caught_by="test_fit_forward", section="kl_divergence-forward",
+       misconception="The deviations are squared one by one and broadcast over the rows of the covariance; the spread is an outer product.")
+def deviations_squared_by_entry(weights, means, covs):
+    weights, means, covs = (np.asarray(a, dtype=np.float64) for a in (weights, means, covs))
+    if (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
+        raise ValueError("weights")
+    mean = weights @ means
+    return mean, sum(w * (s + (m - mean) ** 2) for w, m, s in zip(weights, means, covs))
+
+
+@wrong("fit_forward", caught_by="test_fit_forward", section="kl_divergence-forward",
+       misconception="The spread of the means is added to the diagonal only; the means also vary together.")
+def spread_on_the_diagonal(weights, means, covs):
+    weights, means, covs = (np.asarray(a, dtype=np.float64) for a in (weights, means, covs))
+    if (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
+        raise ValueError("weights")
+    mean = weights @ means
+    return mean, sum(w * (s + np.diag((m - mean) ** 2)) for w, m, s in zip(weights, means, covs))
 
 
 # --- fit_reverse ---------------------------------------------------------------------------------------------------
@@ -1249,3 +1371,51 @@ def slopes_averaged_equally(theta, weights, means, stds):
     value = -theta[1] - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
     gradient = np.array([-(NODE_WEIGHTS @ slope), -1 - std * (NODE_WEIGHTS @ (NODES * slope))])
     return (float(value), gradient)
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The gradient is estimated from differences of F: no step is right for every width, and the derivative was asked for.")
+def differences_of_f(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+
+    def value(mean, log_std):
+        z = (mean + np.exp(log_std) * NODES[:, None] - means) / stds
+        log_p = logsumexp(np.log(weights) - np.log(stds) - 0.5 * z**2, axis=1) - 0.5 * np.log(2 * np.pi)
+        return -log_std - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+
+    (m, log_s), h = theta, 1e-6
+    gradient = [(value(m + h, log_s) - value(m - h, log_s)) / (2 * h), (value(m, log_s + h) - value(m, log_s - h)) / (2 * h)]
+    return float(value(m, log_s)), np.array(gradient)
+
+
+@wrong("reverse_kl_and_gradient", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="The gradient is what SciPy estimates when it is given none, forward differences of F; the derivative was asked for.")
+def forward_differences_of_f(theta, weights, means, stds):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+
+    def value(mean, log_std):
+        z = (mean + np.exp(log_std) * NODES[:, None] - means) / stds
+        log_p = logsumexp(np.log(weights) - np.log(stds) - 0.5 * z**2, axis=1) - 0.5 * np.log(2 * np.pi)
+        return -log_std - 0.5 * np.log(2 * np.pi * np.e) - NODE_WEIGHTS @ log_p
+
+    (m, log_s), h = theta, 2.0**-26
+    here = value(m, log_s)
+    return float(here), np.array([(value(m + h, log_s) - here) / h, (value(m, log_s + h) - here) / h])
+
+
+@wrong("fit_reverse", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="Standard deviations are not checked: the logarithm of zero, or a negative width, goes into the descent.")
+def widths_unchecked(weights, means, stds, start):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    found = minimize(reverse_kl_and_gradient, [start[0], np.log(start[1])], args=(weights, means, stds), jac=True, method="BFGS")
+    return float(found.x[0]), float(np.exp(found.x[1]))
+
+
+@wrong("fit_reverse", caught_by="test_fit_reverse", section="kl_divergence-reverse",
+       misconception="Only the starting width is checked; a component's standard deviation may be zero or negative too.")
+def component_widths_unchecked(weights, means, stds, start):
+    weights, means, stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
+    if start[1] <= 0:
+        raise ValueError("std")
+    found = minimize(reverse_kl_and_gradient, [start[0], np.log(start[1])], args=(weights, means, stds), jac=True, method="BFGS")
+    return float(found.x[0]), float(np.exp(found.x[1]))
