@@ -40,14 +40,12 @@ def _items(encoder: Encoder, tag: bytes, values: Any) -> None:
         encoder.value(item)
 
 
-def _list(encoder: Encoder, value: list[Any]) -> None:
-    def write() -> None:
-        if len(value) > 8 and all(type(item) is float for item in value):
-            encoder.out += b"v" + UNSIGNED.pack(len(value)) + struct.pack(f"<{len(value)}d", *value)
-        else:
-            _items(encoder, b"l", value)
-
-    encoder.mutable(value, write)
+def _sequence(encoder: Encoder, tag: bytes, vector: bytes, values: list[Any] | tuple[Any, ...]) -> None:
+    """A list or tuple: many floats as one block, all else item by item."""
+    if len(values) > 8 and all(type(item) is float for item in values):
+        encoder.out += vector + UNSIGNED.pack(len(values)) + struct.pack(f"<{len(values)}d", *values)
+    else:
+        _items(encoder, tag, values)
 
 
 def _dict(encoder: Encoder, value: dict[Any, Any]) -> None:
@@ -73,9 +71,9 @@ def _range(encoder: Encoder, value: range) -> None:
         encoder.value(part)
 
 
-def _decode_vector(decoder: Decoder) -> Any:
+def _floats(decoder: Decoder) -> tuple[float, ...]:
     count = decoder.u32()
-    return decoder.note(list(struct.unpack(f"<{count}d", decoder.take(8 * count))))
+    return struct.unpack(f"<{count}d", decoder.take(8 * count))
 
 
 def _decode_list(decoder: Decoder) -> Any:
@@ -116,8 +114,8 @@ def plain_codec() -> Codec:
         str: _str,
         bytes: _bytes,
         bytearray: lambda e, v: e.mutable(v, lambda: e.out.extend(b"B" + UNSIGNED.pack(len(v)) + v)),
-        list: _list,
-        tuple: lambda e, v: e.nested(lambda: _items(e, b"t", v)),
+        list: lambda e, v: e.mutable(v, lambda: _sequence(e, b"l", b"v", v)),
+        tuple: lambda e, v: e.nested(lambda: _sequence(e, b"t", b"w", v)),
         dict: _dict,
         set: lambda e, v: e.mutable(v, lambda: _items(e, b"S", v)),
         frozenset: lambda e, v: e.nested(lambda: _items(e, b"Z", v)),
@@ -136,9 +134,10 @@ def plain_codec() -> Codec:
         ord("s"): lambda d: d.text(),
         ord("b"): lambda d: bytes(d.take(d.u32())),
         ord("B"): lambda d: d.note(bytearray(d.take(d.u32()))),
-        ord("v"): _decode_vector,
+        ord("v"): lambda d: d.note(list(_floats(d))),
         ord("l"): _decode_list,
         ord("t"): lambda d: tuple([d.value() for _ in range(d.count())]),
+        ord("w"): _floats,
         ord("d"): _decode_dict,
         ord("S"): lambda d: d.note({d.value() for _ in range(d.count())}),
         ord("Z"): lambda d: frozenset([d.value() for _ in range(d.count())]),

@@ -32,7 +32,8 @@ def write_tensor(encoder: Encoder, value: torch.Tensor) -> None:
     encoder.value((str(value.dtype), flags))
     encoder.value(None if grad is None else grad.detach())
     size = plain.element_size()
-    data = plain.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    flat = plain.contiguous().as_strided((plain.numel(),), (1,))  # a view, even of one number that was expanded to a shape
+    data = flat.view(torch.uint8).numpy().tobytes() if plain.numel() else b""
     write_layout(encoder, CARRIER[size], tuple(plain.shape), tuple(s * size for s in plain.stride()), data)
 
 

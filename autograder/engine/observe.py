@@ -129,7 +129,7 @@ def plain(sketched: Any) -> Any:
     if isinstance(sketched, np.ndarray):
         if sketched.dtype.kind == "c":
             sketched = np.stack([sketched.real, sketched.imag], axis=-1).reshape(-1)
-        return tuple(map(float, sketched))
+        return tuple(sketched.astype(np.float64).tolist())
     return sketched
 
 
