@@ -27,6 +27,7 @@ from nbgrader.utils import ignore_patterns, is_grade
 from autograder.autograded import error_output, graded_notebook, sanitised
 from autograder.checks import SEED_VARIABLE, CheckFailed
 from autograder.course import Course, CourseError
+from autograder.feedback_page import task_names
 from autograder.kept import MARK, key_of
 from autograder.master import Assignment, read_master
 from autograder.release import built_master, say_where_it_runs, text_of, write_if_changed
@@ -101,6 +102,7 @@ class HideTests(NbGraderPreprocessor):
         original = read_master(path).notebook if path.exists() else nb
         secrets = hidden_lines(original)
         trusted = {cell.source for cell in original.cells} if path.exists() else set()
+        resources["nbgrader"]["names"] = task_names(nb, trusted)
         for cell in nb.cells:
             cell.source = split_hidden(cell.source)[0]
             if is_grade(cell) and cell.cell_type == "code":

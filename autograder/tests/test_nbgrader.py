@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
 
 from autograder.autograded import as_typed, error_output
 from autograder.course import Course
+from autograder.feedback_page import _formula, task_names
 from autograder.nbgrader_plugin import HIDDEN_NOTE, PAGE_COLUMNS, _wrapped, hidden_lines, sanitised, split_hidden
 from autograder.release import release
 from autograder.tests.conftest import (
@@ -139,6 +142,41 @@ def test_feedback_names_the_property_that_fails(executor: str, request: pytest.F
     course: Course = request.getfixturevalue(executor)
     assert "average, not sum" in course.feedback("wrong1", "tiny").read_text()
     assert "average, not sum" not in course.feedback("reference", "tiny").read_text()
+
+
+@pytest.mark.parametrize("executor", ["graded", "plainly_graded"])
+def test_feedback_lists_the_tasks_by_name(executor: str, request: pytest.FixtureRequest) -> None:
+    course: Course = request.getfixturevalue(executor)
+    listed = BeautifulSoup(course.feedback("blank", "tiny").read_text(), "html.parser").select("#toc li")
+    assert [" ".join(item.get_text().split()) for item in listed] == [
+        "Comment on mean square", "mean square (Score: 0.0 / 2.0)", "Comment on safe log", "safe log (Score: 0.0 / 3.0)",
+    ]  # fmt: skip
+
+
+def test_feedback_shows_formulas_and_loads_nothing(graded: Course) -> None:
+    page = BeautifulSoup(graded.feedback("wrong1", "tiny").read_text(), "html.parser")
+    assert "frac" in page.select_one("math:has(mfrac) annotation").text  # type: ignore[union-attr]
+    assert not page.select("script, link, iframe, img, object, embed, [src]")
+    assert not re.findall(r"@import|url\([\"']?(?:https?:)?//", " ".join(style.text for style in page.select("style")))
+
+
+def test_a_task_is_called_by_the_courses_heading_above_it() -> None:
+    def cell(identity: str, **flags: bool) -> nbformat.NotebookNode:
+        return nbformat.v4.new_code_cell(metadata={"nbgrader": {"grade_id": identity, "schema_version": 3, **flags}})
+
+    sources = ["# Title", "## First: $x$\n\n### `f` of x ##\ntext", "## My own", "## Third"]
+    title, first, own, third = map(nbformat.v4.new_markdown_cell, sources)
+    answer = cell("f", solution=True)
+    test, more, other, untitled = (cell(f"test_{name}", grade=True) for name in ("f", "f_again", "g", "h_0"))
+    notebook = nbformat.v4.new_notebook(cells=[title, untitled, first, answer, test, own, more, third, other])
+    assert task_names(notebook, set(sources) - {"## My own"}) == {
+        "test_h_0": "h 0", "f": "`f` of x: f", "test_f": "`f` of x: f", "test_f_again": "`f` of x: f again", "test_g": "Third",
+    }  # fmt: skip
+
+
+def test_a_formula_that_katex_does_not_know_is_shown_as_typed() -> None:
+    assert "<msup>" in _formula("x^2", False)
+    assert _formula(r"\frobnicate{x} < 1", True) == r"<code>\frobnicate{x} &lt; 1</code>"
 
 
 def test_what_explains_a_failure_is_not_cut_off_at_the_pages_edge() -> None:
