@@ -8,8 +8,10 @@ from __future__ import annotations
 import atexit
 import html
 import json
+import logging
 import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -20,6 +22,7 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
+from nbgrader.converters.base import NbGraderException
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import ignore_patterns, is_grade
@@ -30,9 +33,10 @@ from autograder.course import Course, CourseError
 from autograder.feedback_page import task_names
 from autograder.kept import MARK, key_of
 from autograder.master import Assignment, read_master
+from autograder.refusals import REFUSALS
 from autograder.release import built_master, say_where_it_runs, text_of, write_if_changed
 from autograder.results import Grade
-from autograder.submissions import digest_of, read_submission
+from autograder.submissions import digest_of, printable, read_submission
 
 if TYPE_CHECKING:
     from autograder.engine import Engine
@@ -43,10 +47,26 @@ SHORTEST_SECRET = 12
 PAGE_COLUMNS = 90
 
 
+class RefusalsInALine(logging.Filter):
+    """For nbgrader's log, which shows every error as a traceback: of one that says all there is to know, only that is shown."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error, text = sys.exc_info()[1], record.getMessage()
+        if isinstance(error, REFUSALS) and text.startswith("Traceback"):
+            record.msg, record.args = " ".join(str(error).splitlines()), ()
+        elif "see the the above traceback" in text:
+            record.msg, record.args = "What was wrong with each is said above; all others are done.", ()
+        return not (isinstance(error, NbGraderException) and text.startswith("Traceback"))  # nbgrader has said its own already
+
+
+REFUSALS_IN_A_LINE = RefusalsInALine()  # a logger takes the same one only once
+
+
 class RequireFreshMaster(NbGraderPreprocessor):
     """First step of `generate_assignment`: refuse a notebook that is not what its master builds."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        self.log.addFilter(REFUSALS_IN_A_LINE)
         stem = resources["nbgrader"]["assignment"]
         path = Course(Path.cwd()).master(stem)
         if path.exists() and text_of(nb) != text_of(built_master(read_master(path))):
@@ -65,6 +85,16 @@ class SayWhereItRuns(NbGraderPreprocessor):
 class SubmissionExporter(NotebookExporter):
     """An exporter that leaves it to `GradeWithEngine` to read the submission, which may be anything but a notebook."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.log.addFilter(REFUSALS_IN_A_LINE)
+        for folder in map(Path, self.parent.assignments):
+            student, stem = folder.parent.name, folder.name
+            submission = read_submission(folder, student, stem)
+            if submission.path and submission.path.stem != stem:
+                other = f"rename it, or run `autograder grade {stem} --student {student}`"
+                self.log.warning("%s: nbgrader grades %s.ipynb only; %s", printable(str(submission.path)), stem, other)
+
     def from_filename(self, filename: str, resources: dict[str, Any] | None = None, **kw: Any) -> Any:
         if any(isinstance(step, GradeWithEngine) for step in self._preprocessors):
             return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources)
@@ -78,14 +108,17 @@ class GradeWithEngine(NbGraderPreprocessor):
         course, (stem, student) = Course(Path.cwd()), (resources["nbgrader"][k] for k in ("assignment", "student"))
         if not course.master(stem).exists():
             raise CourseError(f"no master {course.master(stem)}; write one, or set AUTOGRADER_EXECUTOR=nbgrader")
-        submission = read_submission(course.submission(student, stem).parent, student, stem)
+        folder = course.submission(student, stem).parent
+        submission = read_submission(folder, student, stem)
+        where = printable(str((submission.path or folder).relative_to(course.root)))
+        again = f"(once that is mended: `nbgrader autograde {stem} --student {student}`)"
         if submission.problem:
-            raise CourseError(f"{student}, {stem}: not gradable: {submission.problem}")
+            raise CourseError(f"{where}: not gradable: {submission.problem} {again}")
         assignment, seed = read_master(course.master(stem)), int(os.environ.get(SEED_VARIABLE, "0"))
         content = submission.content
         grade = _grade(assignment, content, seed)
         if not grade.gradable:
-            raise CourseError(f"{student}, {stem}: not gradable: {grade.reason}")
+            raise CourseError(f"{where}: not gradable: {grade.reason} {again}")
         for problem in grade.problems:
             self.log.warning("%s, %s: %s", student, stem, problem)
         grade.record["key"] = key_of(assignment.hash, seed, digest_of(content), submission.timestamp)
@@ -173,7 +206,7 @@ def _grade(assignment: Assignment, content: bytes, seed: int) -> Grade:
         raise
     if grade.infrastructure_error:
         _close()
-        raise CourseError("the grader failed, not the learner; nothing was written, run the command again")
+        raise CourseError(f"{grade.tasks[0].message} (not the learner); nothing was written, run the command again")
     return grade
 
 

@@ -82,7 +82,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Course:
     submit(course, "broken", "tiny", '{"cells": [')
     shutil.copytree(course.root, course.root.parent.parent / f"{course.root.parent.name}_plain" / "course", dirs_exist_ok=True)
     log = nbgrader(course.root, "autograde", "tiny", fails=True)
-    assert "broken, tiny: not gradable" in log
+    assert "submitted/broken/tiny/tiny.ipynb: not gradable" in log
     assert log.count("There was an error processing assignment 'tiny'") == 1
     nbgrader(course.root, "autograde", "kl_divergence")
     nbgrader(course.root, "generate_feedback", "tiny")
@@ -208,6 +208,29 @@ def test_export_writes_the_grades(graded: Course) -> None:
     assert {row["max_score"] for (stem, _), row in rows.items() if stem == "tiny"} == {"5.0"}
 
 
+def test_a_refusal_is_a_line_and_the_others_are_graded(tiny_course: Course) -> None:
+    nbgrader(tiny_course.root, "generate_assignment", "tiny")
+    solved = answered(tiny_course, "tiny", reference_answers(tiny_course, "tiny"))
+    for student in ("broken", "misnamed", "whole"):
+        submit(tiny_course, student, "tiny", solved if student != "broken" else '{"cells": [')
+    misnamed = tiny_course.submission("misnamed", "tiny")
+    misnamed.rename(misnamed.with_name("mine.ipynb"))
+
+    log = nbgrader(tiny_course.root, "autograde", "tiny", fails=True, AUTOGRADER_SANDBOX_FLOOR="nowhere")
+    assert "traceback" not in log.lower()
+    assert "ERROR] AUTOGRADER_SANDBOX_FLOOR=nowhere is no level of the sandbox; set it to one of" in log
+
+    log = nbgrader(tiny_course.root, "autograde", "tiny", fails=True)
+    assert "traceback" not in log.lower()
+    assert re.search(
+        r"ERROR\] submitted/broken/tiny/tiny\.ipynb: not gradable: the file is not valid JSON .* save the notebook again in JupyterLab "
+        r"\(once that is mended: `nbgrader autograde tiny --student broken`\)\n",
+        log,
+    )
+    assert "mine.ipynb: nbgrader grades tiny.ipynb only; rename it, or run `autograder grade tiny --student misnamed`" in log
+    assert marks(tiny_course)["tiny/whole"] == {"test_mean_square": 2.0, "test_safe_log": 3.0}
+
+
 # Authors.
 
 
@@ -228,6 +251,7 @@ def test_generate_assignment_refuses_a_stale_notebook_and_says_what_to_run(tiny_
     master.write_text(master.read_text().replace("# Tiny", "# Tiny, second edition"))
     log = nbgrader(tiny_course.root, "generate_assignment", "tiny", fails=True)
     assert "run `autograder release tiny`" in log
+    assert "traceback" not in log.lower()
 
 
 # The exchange, with a learner who has a folder and a home of their own.
