@@ -14,6 +14,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ from autograder.master import Assignment, read_master
 from autograder.refusals import REFUSALS
 from autograder.release import built_master, say_where_it_runs, text_of, write_if_changed
 from autograder.results import Grade
-from autograder.submissions import digest_of, printable, read_submission
+from autograder.submissions import dated, digest_of, printable, read_submission
 
 if TYPE_CHECKING:
     from autograder.engine import Engine
@@ -83,14 +84,17 @@ class SayWhereItRuns(NbGraderPreprocessor):
 
 
 class SubmissionExporter(NotebookExporter):
-    """An exporter that leaves it to `GradeWithEngine` to read the submission, which may be anything but a notebook."""
+    """An exporter that leaves it to `GradeWithEngine` to read the submission, which may be anything but a notebook.
+
+    nbgrader makes it before it looks at the first submission, so it also sees to dates that nbgrader can't read.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.log.addFilter(REFUSALS_IN_A_LINE)
         for folder in map(Path, self.parent.assignments):
             student, stem = folder.parent.name, folder.name
-            submission = read_submission(folder, student, stem)
+            submission = dated(read_submission(folder, student, stem), folder)
             if submission.path and submission.path.stem != stem:
                 other = f"rename it, or run `autograder grade {stem} --student {student}`"
                 self.log.warning("%s: nbgrader grades %s.ipynb only; %s", printable(str(submission.path)), stem, other)
@@ -109,7 +113,7 @@ class GradeWithEngine(NbGraderPreprocessor):
         if not course.master(stem).exists():
             raise CourseError(f"no master {course.master(stem)}; write one, or set AUTOGRADER_EXECUTOR=nbgrader")
         folder = course.submission(student, stem).parent
-        submission = read_submission(folder, student, stem)
+        submission = dated(read_submission(folder, student, stem), folder)
         where = printable(str((submission.path or folder).relative_to(course.root)))
         again = f"(once that is mended: `nbgrader autograde {stem} --student {student}`)"
         if submission.problem:
@@ -119,6 +123,7 @@ class GradeWithEngine(NbGraderPreprocessor):
         grade = _grade(assignment, content, seed)
         if not grade.gradable:
             raise CourseError(f"{where}: not gradable: {grade.reason} {again}")
+        grade.problems[:0] = filter(None, [submission.remark])
         for problem in grade.problems:
             self.log.warning("%s, %s: %s", student, stem, problem)
         grade.record["key"] = key_of(assignment.hash, seed, digest_of(content), submission.timestamp)
@@ -147,7 +152,10 @@ class HideTests(NbGraderPreprocessor):
 
 
 class CollectFilesOnly(ExchangeCollect):
-    """Collect regular files. A link or a device in the inbox would be read with the instructor's rights."""
+    """Collect regular files. A link or a device in the inbox would be read with the instructor's rights.
+
+    Where the learner's `timestamp.txt` holds no date, nbgrader could neither list the assignment nor release feedback.
+    """
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         course = self.coursedir
@@ -165,6 +173,7 @@ class CollectFilesOnly(ExchangeCollect):
             self.log.error("Not collected, as it is larger than %d kB: %s", course.max_dir_size, src)
         else:
             shutil.copytree(src, dest, symlinks=True, ignore=ignore)
+            _date_by_folder(Path(src), Path(dest))
 
 
 def hidden_lines(notebook: NotebookNode) -> set[str]:
@@ -249,6 +258,14 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, (dict, list)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _strings(item)
+
+
+def _date_by_folder(inbox: Path, collected: Path) -> None:
+    """If what was collected has no date, it gets the one by which nbgrader chose it, that in the name of the inbox's folder."""
+    submission = read_submission(collected, collected.parent.name, collected.name)
+    if dated(submission, collected).timestamp is None:
+        with suppress(OSError):  # grading says what is wrong
+            (collected / "timestamp.txt").write_text(inbox.name.split("+")[2])
 
 
 def _plain(path: Path) -> bool:

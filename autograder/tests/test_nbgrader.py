@@ -211,10 +211,11 @@ def test_export_writes_the_grades(graded: Course) -> None:
 def test_a_refusal_is_a_line_and_the_others_are_graded(tiny_course: Course) -> None:
     nbgrader(tiny_course.root, "generate_assignment", "tiny")
     solved = answered(tiny_course, "tiny", reference_answers(tiny_course, "tiny"))
-    for student in ("broken", "misnamed", "whole"):
+    for student in ("broken", "misnamed", "undated", "whole"):
         submit(tiny_course, student, "tiny", solved if student != "broken" else '{"cells": [')
-    misnamed = tiny_course.submission("misnamed", "tiny")
+    misnamed, undated = (tiny_course.submission(student, "tiny") for student in ("misnamed", "undated"))
     misnamed.rename(misnamed.with_name("mine.ipynb"))
+    undated.with_name("timestamp.txt").write_text("no date")
 
     log = nbgrader(tiny_course.root, "autograde", "tiny", fails=True, AUTOGRADER_SANDBOX_FLOOR="nowhere")
     assert "traceback" not in log.lower()
@@ -228,7 +229,10 @@ def test_a_refusal_is_a_line_and_the_others_are_graded(tiny_course: Course) -> N
         log,
     )
     assert "mine.ipynb: nbgrader grades tiny.ipynb only; rename it, or run `autograder grade tiny --student misnamed`" in log
-    assert marks(tiny_course)["tiny/whole"] == {"test_mean_square": 2.0, "test_safe_log": 3.0}
+    assert "undated, tiny: timestamp.txt held no date" in log
+    right = {"test_mean_square": 2.0, "test_safe_log": 3.0}
+    found = marks(tiny_course)
+    assert (found["tiny/undated"], found["tiny/whole"]) == (right, right)
 
 
 # Authors.
@@ -274,10 +278,13 @@ def test_an_assignment_travels_to_the_learner_and_back_with_feedback(tiny_course
     nbgrader(learner, "submit", "tiny")
     inbox = next((tmp_path / "exchange" / "ml_researcher_foundations" / "inbound").iterdir())
     (inbox / "grades.txt").symlink_to(tiny_course.root / "gradebook.db")
+    handed_in = (inbox / "timestamp.txt").read_text()
+    (inbox / "timestamp.txt").write_text("last night")
 
     assert "Not collected" in nbgrader(tiny_course.root, "collect", "tiny")
     (student,) = (p.name for p in (tiny_course.root / "submitted").iterdir())
     assert not (tiny_course.root / "submitted" / student / "tiny" / "grades.txt").exists()
+    assert tiny_course.submission(student, "tiny").with_name("timestamp.txt").read_text() == handed_in
     nbgrader(tiny_course.root, "autograde", "tiny")
     assert marks(tiny_course)[f"tiny/{student}"] == {"test_mean_square": 2.0, "test_safe_log": 3.0}
     nbgrader(tiny_course.root, "generate_feedback", "tiny")
