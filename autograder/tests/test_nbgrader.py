@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,7 @@ from nbgrader.api import Gradebook
 
 from autograder.autograded import as_typed, error_output
 from autograder.course import Course
+from autograder.engine import Engine
 from autograder.feedback_page import _formula, task_names
 from autograder.nbgrader_plugin import HIDDEN_NOTE, PAGE_COLUMNS, _wrapped, hidden_lines, sanitised, split_hidden
 from autograder.release import release
@@ -28,6 +30,7 @@ from autograder.tests.conftest import (
     submit,
     wrong_answers,
 )
+from autograder.verify import verify_class
 
 NBGRADER = Path(sys.executable).with_name("nbgrader")
 WARNS = "def safe_log(x):\n    print('<b>seen</b>', x)\n    return np.log(x)"  # right, but NumPy warns about log 0
@@ -206,6 +209,12 @@ def test_export_writes_the_grades(graded: Course) -> None:
     assert float(rows["tiny", "reference"]["score"]) == 5.0
     assert float(rows["tiny", "wrong2"]["score"]) == 2.0
     assert {row["max_score"] for (stem, _), row in rows.items() if stem == "tiny"} == {"5.0"}
+
+
+def test_what_nbgrader_wrote_is_verified_too(graded: Course, engine: Engine) -> None:
+    lines = {f"{line.stem}/{line.student}": line for line in verify_class(graded, lambda: nullcontext(engine), ["tiny", "kl_divergence"])}
+    assert lines.pop("tiny/broken").verdict == "ungraded"
+    assert {(line.verdict, line.remarks) for line in lines.values()} == {("same", ())}
 
 
 def test_a_refusal_is_a_line_and_the_others_are_graded(tiny_course: Course) -> None:
