@@ -35,7 +35,7 @@ if instructor or "AUTOGRADER_EXCHANGE" not in os.environ:
     Path(c.Exchange.root).mkdir(parents=True, exist_ok=True)  # formgrader offers release and collect only if it exists
 # An assignment is one notebook. This keeps masters, answers and caches out of everything that nbgrader copies.
 c.CourseDirectory.ignore = [
-    ".*", "__pycache__", "*.pyc", "*.py", "*.md", "*.yml", "feedback", "grade.json", "refused.json",
+    ".*", "__pycache__", "*.pyc", "*.py", "*.md", "*.yml", "feedback", "grade.json", "refused.json", "*.unreadable",
 ]  # fmt: skip
 # Validate, and nbgrader's own executor, count anything on stderr as a failure; a warning is none.
 c.Execute.extra_arguments = ["--IPKernelApp.exec_lines=import warnings; warnings.simplefilter('ignore')"]
@@ -72,6 +72,7 @@ if instructor:
             "nbgrader.preprocessors.AssignLatePenalties",
             "nbgrader.preprocessors.CheckCellMetadata",
         ]
+    c.GenerateFeedback.exporter_class = "autograder.feedback_page.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
         "nbgrader.preprocessors.GetGrades",
         "autograder.nbgrader_plugin.HideTests",

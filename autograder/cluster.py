@@ -212,12 +212,16 @@ class ClusterDriver:
     def _finished(self, pending: dict[Future, list[tuple[int, Assignment]]], seed: int) -> Iterator[tuple[int, Grade]]:
         from distributed import wait
 
+        deserted = False
         try:
             with self.client.as_current():
                 done = wait(list(pending), timeout=5.0, return_when="FIRST_COMPLETED").done
         except TimeoutError:
-            done = set(pending) if self._is_deserted() else set()
+            deserted = self._is_deserted()
+            done = set(pending) if deserted else set()
         for future in done:
+            if future.status == "lost" and not deserted:  # its worker died before it had told the grade: the scheduler has it done anew
+                continue
             for index, assignment in pending.pop(future):
                 yield index, _result(future, assignment, seed)
             future.release()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 from nbgrader.api import Gradebook
-from nbgrader.utils import parse_utc
 
 from autograder.autograded import graded_notebook
 from autograder.course import Course
@@ -20,12 +19,8 @@ from autograder.kept import MARK, REFUSED, earlier_grade, key_of, refusal, refus
 from autograder.master import Assignment, read_master
 from autograder.release import text_of, write_if_changed
 from autograder.results import Grade
-from autograder.submissions import Submission, digest_of, find_submissions
+from autograder.submissions import Submission, dated, digest_of, find_submissions
 
-NO_DATE = (
-    "timestamp.txt holds no date, so it counts as handed in on time; "
-    "write the date into the file or delete it, as formgrader can't list the assignment with it"
-)
 KEEP_AT = 16
 KEEP_SECONDS = 0.5
 KEEP_BYTES = 32_000_000
@@ -66,7 +61,8 @@ def grade_class(
     A grade is kept in the gradebook first and then, as the mark that it is whole, in `autograded/<student>/<stem>/grade.json`;
     stopped at any moment, the next run does again what was not marked, with the same result.
     """
-    submissions = [s for s in find_submissions(course, stems) if student in (None, s.student)]
+    found = [s for s in find_submissions(course, stems) if student in (None, s.student)]
+    submissions = [dated(s, course.submission(s.student, s.stem).parent) for s in found]
     assignments = {stem: read_master(course.master(stem)) for stem in {s.stem for s in submissions}}
     with open_gradebook(course) as gradebook:
         waiting = []
@@ -104,8 +100,6 @@ class _Run:
         for done, (index, grade) in enumerate(driver.grade_many(self._jobs(waiting), seed=self.seed), start=1):
             if waiting[index].remark:
                 grade.problems.insert(0, str(waiting[index].remark))
-            if waiting[index].timestamp and _parsed(waiting[index].timestamp) is None:
-                grade.problems.insert(0, NO_DATE)
             self.finished.append((waiting[index], self.contents.pop(index), grade))
             if self._full() or done == len(waiting):
                 lines = self._keep()
@@ -135,7 +129,7 @@ class _Run:
             elif not grade.infrastructure_error:
                 grade.record["key"] = key
                 marks.append((_write_notebook(self.course, assignment, submission, content, grade), grade))
-                entries.append(Entry(submission.student, grade, _parsed(submission.timestamp)))
+                entries.append(Entry(submission.student, grade, submission.timestamp))
         save_grades(self.gradebook, entries)
         self.penalties.enter(self.gradebook, entries)
         for folder, grade in marks:
@@ -173,14 +167,3 @@ def _line(submission: Submission, grade: Grade, *, fresh: bool) -> Graded:
         problem = f"the grader failed, not the learner: {reason}\nmend that, then run the command again"
         return Graded(submission.student, submission.stem, None, problem, fresh, failed=True)
     return Graded(submission.student, submission.stem, grade, "; ".join(grade.problems) or None, fresh)
-
-
-def _parsed(timestamp: str | None) -> str | None:
-    """The timestamp if it is one; a learner can write anything into that file."""
-    if timestamp is None:
-        return None
-    try:
-        parse_utc(timestamp)
-    except (ValueError, OverflowError):
-        return None
-    return timestamp

@@ -8,10 +8,13 @@ from __future__ import annotations
 import atexit
 import html
 import json
+import logging
 import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +23,7 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
+from nbgrader.converters.base import NbGraderException
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import ignore_patterns, is_grade
@@ -27,11 +31,13 @@ from nbgrader.utils import ignore_patterns, is_grade
 from autograder.autograded import error_output, graded_notebook, sanitised
 from autograder.checks import SEED_VARIABLE, CheckFailed
 from autograder.course import Course, CourseError
+from autograder.feedback_page import task_names
 from autograder.kept import MARK, key_of
 from autograder.master import Assignment, read_master
+from autograder.refusals import REFUSALS
 from autograder.release import built_master, say_where_it_runs, text_of, write_if_changed
 from autograder.results import Grade
-from autograder.submissions import digest_of, read_submission
+from autograder.submissions import dated, digest_of, printable, read_submission
 
 if TYPE_CHECKING:
     from autograder.engine import Engine
@@ -42,10 +48,26 @@ SHORTEST_SECRET = 12
 PAGE_COLUMNS = 90
 
 
+class RefusalsInALine(logging.Filter):
+    """For nbgrader's log, which shows every error as a traceback: of one that says all there is to know, only that is shown."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error, text = sys.exc_info()[1], record.getMessage()
+        if isinstance(error, REFUSALS) and text.startswith("Traceback"):
+            record.msg, record.args = " ".join(str(error).splitlines()), ()
+        elif "see the the above traceback" in text:
+            record.msg, record.args = "What was wrong with each is said above; all others are done.", ()
+        return not (isinstance(error, NbGraderException) and text.startswith("Traceback"))  # nbgrader has said its own already
+
+
+REFUSALS_IN_A_LINE = RefusalsInALine()  # a logger takes the same one only once
+
+
 class RequireFreshMaster(NbGraderPreprocessor):
     """First step of `generate_assignment`: refuse a notebook that is not what its master builds."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        self.log.addFilter(REFUSALS_IN_A_LINE)
         stem = resources["nbgrader"]["assignment"]
         path = Course(Path.cwd()).master(stem)
         if path.exists() and text_of(nb) != text_of(built_master(read_master(path))):
@@ -62,7 +84,20 @@ class SayWhereItRuns(NbGraderPreprocessor):
 
 
 class SubmissionExporter(NotebookExporter):
-    """An exporter that leaves it to `GradeWithEngine` to read the submission, which may be anything but a notebook."""
+    """An exporter that leaves it to `GradeWithEngine` to read the submission, which may be anything but a notebook.
+
+    nbgrader makes it before it looks at the first submission, so it also sees to dates that nbgrader can't read.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.log.addFilter(REFUSALS_IN_A_LINE)
+        for folder in map(Path, self.parent.assignments):
+            student, stem = folder.parent.name, folder.name
+            submission = dated(read_submission(folder, student, stem), folder)
+            if submission.path and submission.path.stem != stem:
+                other = f"rename it, or run `autograder grade {stem} --student {student}`"
+                self.log.warning("%s: nbgrader grades %s.ipynb only; %s", printable(str(submission.path)), stem, other)
 
     def from_filename(self, filename: str, resources: dict[str, Any] | None = None, **kw: Any) -> Any:
         if any(isinstance(step, GradeWithEngine) for step in self._preprocessors):
@@ -77,14 +112,18 @@ class GradeWithEngine(NbGraderPreprocessor):
         course, (stem, student) = Course(Path.cwd()), (resources["nbgrader"][k] for k in ("assignment", "student"))
         if not course.master(stem).exists():
             raise CourseError(f"no master {course.master(stem)}; write one, or set AUTOGRADER_EXECUTOR=nbgrader")
-        submission = read_submission(course.submission(student, stem).parent, student, stem)
+        folder = course.submission(student, stem).parent
+        submission = dated(read_submission(folder, student, stem), folder)
+        where = printable(str((submission.path or folder).relative_to(course.root)))
+        again = f"(once that is mended: `nbgrader autograde {stem} --student {student}`)"
         if submission.problem:
-            raise CourseError(f"{student}, {stem}: not gradable: {submission.problem}")
+            raise CourseError(f"{where}: not gradable: {submission.problem} {again}")
         assignment, seed = read_master(course.master(stem)), int(os.environ.get(SEED_VARIABLE, "0"))
         content = submission.content
         grade = _grade(assignment, content, seed)
         if not grade.gradable:
-            raise CourseError(f"{student}, {stem}: not gradable: {grade.reason}")
+            raise CourseError(f"{where}: not gradable: {grade.reason} {again}")
+        grade.problems[:0] = filter(None, [submission.remark])
         for problem in grade.problems:
             self.log.warning("%s, %s: %s", student, stem, problem)
         grade.record["key"] = key_of(assignment.hash, seed, digest_of(content), submission.timestamp)
@@ -101,6 +140,7 @@ class HideTests(NbGraderPreprocessor):
         original = read_master(path).notebook if path.exists() else nb
         secrets = hidden_lines(original)
         trusted = {cell.source for cell in original.cells} if path.exists() else set()
+        resources["nbgrader"]["names"] = task_names(nb, trusted)
         for cell in nb.cells:
             cell.source = split_hidden(cell.source)[0]
             if is_grade(cell) and cell.cell_type == "code":
@@ -112,7 +152,10 @@ class HideTests(NbGraderPreprocessor):
 
 
 class CollectFilesOnly(ExchangeCollect):
-    """Collect regular files. A link or a device in the inbox would be read with the instructor's rights."""
+    """Collect regular files. A link or a device in the inbox would be read with the instructor's rights.
+
+    Where the learner's `timestamp.txt` holds no date, nbgrader could neither list the assignment nor release feedback.
+    """
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         course = self.coursedir
@@ -130,6 +173,7 @@ class CollectFilesOnly(ExchangeCollect):
             self.log.error("Not collected, as it is larger than %d kB: %s", course.max_dir_size, src)
         else:
             shutil.copytree(src, dest, symlinks=True, ignore=ignore)
+            _date_by_folder(Path(src), Path(dest))
 
 
 def hidden_lines(notebook: NotebookNode) -> set[str]:
@@ -171,7 +215,7 @@ def _grade(assignment: Assignment, content: bytes, seed: int) -> Grade:
         raise
     if grade.infrastructure_error:
         _close()
-        raise CourseError("the grader failed, not the learner; nothing was written, run the command again")
+        raise CourseError(f"{grade.tasks[0].message} (not the learner); nothing was written, run the command again")
     return grade
 
 
@@ -214,6 +258,14 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, (dict, list)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _strings(item)
+
+
+def _date_by_folder(inbox: Path, collected: Path) -> None:
+    """If what was collected has no date, it gets the one by which nbgrader chose it, that in the name of the inbox's folder."""
+    submission = read_submission(collected, collected.parent.name, collected.name)
+    if dated(submission, collected).timestamp is None:
+        with suppress(OSError):  # grading says what is wrong
+            (collected / "timestamp.txt").write_text(inbox.name.split("+")[2])
 
 
 def _plain(path: Path) -> bool:

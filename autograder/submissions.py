@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.course import Course
 
 MAXIMUM_BYTES = 50_000_000
+LINE = 200  # bytes of a small file that are read
+SET_ASIDE = "timestamp.txt.unreadable"
 
 
 @dataclass(frozen=True)
 class Submission:
     """One student's notebook for one assignment; `problem` says why its file can't be read at all.
 
-    `timestamp` and `secret` are what nbgrader's `submit` lays beside it; feedback finds its way back by the secret.
+    `timestamp` and `secret` are what nbgrader's `submit` lays beside it; feedback finds its way back by the secret. See `dated`.
     The notebook itself is read when it is needed: a class of thousands does not fit into memory at once.
     """
 
@@ -121,6 +123,32 @@ def read_submission(folder: Path, student: str, stem: str) -> Submission:
     return Submission(student, stem, path, timestamp, secret, remark)
 
 
+def dated(submission: Submission, folder: Path) -> Submission:
+    """The submission, with a timestamp only if nbgrader can read it; one that it can't read is set aside in the submission's folder.
+
+    Beside such a file nbgrader grades nothing, and formgrader can't list the assignment. Slow to load, as nbgrader says what a date is.
+    """
+    from nbgrader.utils import parse_utc
+
+    path, kept = folder / "timestamp.txt", folder / SET_ASIDE
+    remark = f"timestamp.txt held no date, so it counts as handed in on time; what it held is in {SET_ASIDE}"
+    if folder.is_symlink() or folder.parent.is_symlink():  # nothing is changed where it leads, and nothing is graded
+        return submission
+    if os.path.lexists(path):
+        try:
+            parse_utc(submission.timestamp or "" if path.lstat().st_size <= LINE else "")
+            return submission
+        except (ValueError, OverflowError):
+            pass
+        try:
+            path.replace(kept)
+        except OSError as error:
+            remark = f"timestamp.txt holds no date, and formgrader can't list the assignment with it; delete it ({error.strerror})"
+    elif not os.path.lexists(kept):
+        return submission
+    return replace(submission, timestamp=None, remark="; ".join(filter(None, [remark, submission.remark])))
+
+
 def _bytes(path: Path) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         return file.read(MAXIMUM_BYTES)
@@ -132,6 +160,6 @@ def _line(path: Path) -> str | None:
         return None
     try:
         with path.open(errors="replace") as file:
-            return file.read(200).strip() or None
+            return file.read(LINE).strip() or None
     except OSError:
         return None

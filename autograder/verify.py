@@ -1,20 +1,36 @@
-"""`autograder verify`: grade again what was graded, from the record of each grade, and report any difference."""
+"""`autograder verify`: grade again what was graded, from the record of each grade, and report any difference.
+
+Three things are compared, each with the record of the grade: the gradebook's scores; the autograded notebook, exactly, with what the
+record and the submission make; and a second run, in what it decides and says. What learner code put out, and the misconception that
+was recognised, are not compared with the second run: the one may hold times and addresses, the other changes with the catalogue.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.preprocessors import LimitOutput
+
+from autograder.autograded import graded_notebook
 from autograder.course import Course
 from autograder.engine.engine import environment_hash
 from autograder.grade import Driver
 from autograder.gradebook import Scores, open_gradebook, saved_scores, scores_of
 from autograder.kept import earlier_grade, refusal
 from autograder.master import Assignment, read_master
-from autograder.results import Grade
+from autograder.release import text_of
+from autograder.results import Grade, TaskGrade
 from autograder.submissions import Submission, digest_of, find_submissions
+
+# Numbers may be times or random, and addresses are; a line of them breaks elsewhere when they are longer.
+UNSTEADY = re.compile(r"[-+]?(?:0x[0-9a-f]+|\d+(?:\.\d*)?(?:e[-+]?\d+)?|\bnan\b|\binf\b)|\s+", re.IGNORECASE)
 
 Verdict = Literal["same", "different", "changed", "ungraded", "failed"]
 
@@ -72,7 +88,7 @@ def verify_class(
             cases.append(_Case(submission, kept))
     if cases:
         with driver() as running:
-            yield from _graded_again(running, cases, assignments, saved, progress)
+            yield from _graded_again(course, running, cases, assignments, saved, progress)
 
 
 def changed_since(record: dict[str, Any], assignment: Assignment, submission: Submission) -> list[str]:
@@ -86,6 +102,7 @@ def changed_since(record: dict[str, Any], assignment: Assignment, submission: Su
 
 
 def _graded_again(
+    course: Course,
     driver: Driver,
     cases: list[_Case],
     assignments: dict[str, Assignment],
@@ -101,7 +118,41 @@ def _graded_again(
             progress(done, len(cases))
             case = group[index]
             key = (case.submission.student, case.submission.stem)
-            yield Verified(*key, *compare(case.kept, grade, saved.get(key)))
+            altered = altered_since(course, assignments[case.submission.stem], case.submission, case.kept)
+            verdict, remarks = compare(case.kept, grade, saved.get(key))
+            yield Verified(*key, "different" if altered else verdict, (*altered, *remarks))
+
+
+def altered_since(course: Course, assignment: Assignment, submission: Submission, kept: Grade) -> list[str]:
+    """Where the autograded notebook, from which feedback is made, is not the one that the record and the submission make."""
+    path = course.autograded(submission.student, submission.stem)
+    expected = nbformat.reads(text_of(graded_notebook(assignment, submission.content, kept)), as_version=4)
+    try:
+        said = _cells_that_differ(expected, nbformat.read(path, as_version=4))
+    except Exception as error:  # whatever somebody wrote there
+        said = [f"the autograded notebook can't be read ({type(error).__name__})"]
+    mend = f"`autograder grade {submission.stem} --student {submission.student} --again` writes it anew"
+    return [*said, mend] if said else []
+
+
+def _cells_that_differ(expected: NotebookNode, found: NotebookNode) -> list[str]:
+    """A line for each cell of an autograded notebook that is not as it should be, and for what is not there or too much."""
+    wanted, there = ({_called(cell): cell for cell in notebook.cells} for notebook in (expected, found))
+    said = [f"{name}: twice in the autograded notebook" for name, count in Counter(map(_called, found.cells)).items() if count > 1]
+    said += [f"{name}: not in the autograded notebook" for name in wanted if name not in there]
+    said += [f"{name}: in the autograded notebook, but not of this submission" for name in there if name not in wanted]
+    for name in [name for name in wanted if name in there]:
+        parts = [part for part in ("cell_type", "source", "outputs", "metadata") if wanted[name].get(part) != there[name].get(part)]
+        if "outputs" in parts and LimitOutput().preprocess_cell(wanted[name], {}, 0)[0].outputs == there[name].outputs:
+            parts.remove("outputs")  # plain nbgrader shortens what is long
+        said += [f"{name}: other {' and '.join(parts)} in the autograded notebook than the record gives"] if parts else []
+    if not said and list(wanted) != list(there):
+        said = ["the cells of the autograded notebook are in another order"]
+    return said
+
+
+def _called(cell: NotebookNode) -> str:
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id") or cell.get("id"))
 
 
 def not_as_recorded(kept: Grade, saved: Scores | None) -> list[str]:
@@ -129,9 +180,16 @@ def compare(kept: Grade, again: Grade, saved: Scores | None) -> tuple[Verdict, t
         if other is None or (other.score, other.status) != (task.score, task.status):
             said = f"{other.score:g} ({other.status})" if other else "nothing"
             differences.append(f"{task.name}: {task.score:g} ({task.status}) then, {said} now")
+        elif _said(task) != _said(other):
+            differences.append(f"{task.name}: the feedback was {task.message!r} then, and is {other.message!r} now")
     remarks = []
     if kept.record.get("environment") != environment_hash():
         remarks.append("the environment has changed since")
     if kept.record.get("sandbox") != again.record.get("sandbox"):
         remarks.append(f"the sandbox was {kept.record.get('sandbox')!r} then, {again.record.get('sandbox')!r} now")
     return ("different" if differences else "same"), (*differences, *remarks)
+
+
+def _said(task: TaskGrade) -> list[str]:
+    """What a task's feedback says, without what may be another each time: a message can quote what learner code computed."""
+    return [UNSTEADY.sub("", text or "") for text in (task.property, task.hint, task.message)]

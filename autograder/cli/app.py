@@ -16,11 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from autograder.catalogue import CatalogueError
-from autograder.course import Course, CourseError
-from autograder.engine.host import InfrastructureError
-from autograder.engine.sandbox import SandboxTooWeak
-from autograder.master import MasterError
+from autograder.course import Course
+from autograder.refusals import REFUSALS
 
 console = Console()
 MEND = "mend that (make room, or make it yours), then run the command again: what was finished is kept"
@@ -34,7 +31,7 @@ class Verb(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (CourseError, MasterError, CatalogueError, SandboxTooWeak, InfrastructureError) as error:
+        except REFUSALS as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:  # the disk is full, or somebody else's
             if error.strerror is None:

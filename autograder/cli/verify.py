@@ -30,7 +30,7 @@ def verify_verb(course: Course, stems: tuple[str, ...], student: str | None, whe
     """Grade again, from the record kept with each grade, and report any difference.
 
     A grade whose submission or master has changed since is named, not graded again. Nothing is written. Fails if a grade is different,
-    or if the gradebook holds one that no record explains.
+    or its autograded notebook, or if the gradebook holds one that no record explains.
     """
     from autograder.verify import verify_class
 

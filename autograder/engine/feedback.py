@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograder.engine.limits import CROWDED
 from autograder.engine.plan import Plan
 from autograder.results import CellOutcome, TaskGrade
 
@@ -28,7 +29,7 @@ def _task_grade(task: Task, plan: Plan, session: Session) -> TaskGrade:
         verdict["status"],
         verdict["property"],
         verdict["hint"],
-        verdict["message"],
+        _with_limit(verdict["message"], session),
         verdict["trace"],
     )
     if grade.status == "passed":
@@ -40,7 +41,7 @@ def _task_grade(task: Task, plan: Plan, session: Session) -> TaskGrade:
         failure = session.outcomes.get(step.identity, {}).get("failure") if step.grade_id == task.solution_id else None
         if failure is not None and failure[0] != "NotImplementedError":
             name, text, trace = failure
-            grade.message = f"the solution cell itself failed: {name}: {text}"
+            grade.message = _with_limit(f"the solution cell itself failed: {name}: {text}", session)
             grade.learner_trace = trace or None
             if name in ("Timeout", "Crashed", "Memory", "Processes"):
                 grade.status = "timeout" if name == "Timeout" else "crashed"
@@ -62,7 +63,7 @@ def cell_outcomes(plan: Plan, session: Session, grades: Sequence[TaskGrade]) -> 
         outputs = [_output(output, count) for output in outcome["outputs"]]
         if outcome["failure"] is not None:
             name, text, trace = outcome["failure"]
-            outputs.append(_error(name, text, trace))
+            outputs.append(_error(name, _with_limit(text, session), trace))
         found.setdefault(step.grade_id, CellOutcome()).outputs.extend(outputs)
     for grade in grades:
         outputs = []
@@ -75,6 +76,12 @@ def cell_outcomes(plan: Plan, session: Session, grades: Sequence[TaskGrade]) -> 
             outputs.append(_error(grade.status, grade.message + hint + known, grade.learner_trace or ""))
         found[grade.test_id] = CellOutcome(outputs)
     return found
+
+
+def _with_limit(text: str, session: Session) -> str:
+    """What is said of a failure, and of the limit on processes if it looks as if that was met: the system does not name it."""
+    most = session.limits.processes
+    return f"{text} (your code may have {most} processes and threads at a time, no more)" if CROWDED.search(text) else text
 
 
 def _output(output: dict[str, Any], count: int) -> dict[str, Any]:

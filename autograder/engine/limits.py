@@ -20,6 +20,9 @@ WORDS: dict[str, tuple[tuple[str, ...], int, int, bool]] = {
     "output": (("output",), 1 * KIB, 4 * MIB, True),
 }
 
+# What Python says where the system refuses one more process or thread. It does not say that there is a limit.
+CROWDED = re.compile("Resource temporarily unavailable|can't start new thread")
+
 
 @dataclass(frozen=True)
 class Limits:

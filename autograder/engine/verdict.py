@@ -7,6 +7,7 @@ from typing import Any
 from autograder.checks import CheckFailed
 from autograder.engine.codec import CodecError
 from autograder.engine.ends import MAX_MESSAGE, LearnerGone, text_of
+from autograder.engine.limits import CROWDED
 from autograder.engine.remote import Remote
 from autograder.engine.values import KNOWN_EXCEPTIONS
 
@@ -101,13 +102,14 @@ def _told(error: BaseException, secret: bool) -> dict[str, Any]:
 
 
 def _raised(name: str, message: str, trace: str, known: str, secret: bool) -> dict[str, Any]:
-    """What is said of the learner's own exception. Its name and text may hold hidden data: then only a known name is told."""
+    """What is said of the learner's own exception. Its name and text may hold hidden data: then only what is known is told of them."""
     if name == "NotImplementedError":
         return {"status": "not_attempted", "message": "not attempted yet"}
     if name == CodecError.__name__:
         text = "your code gave a value that the tests can't be handed" + (f": {message}" if message and not secret else "")
     elif secret:
-        text = f"your code raised {name if name in KNOWN_EXCEPTIONS else known}"
+        crowded = CROWDED.search(message)
+        text = f"your code raised {name if name in KNOWN_EXCEPTIONS else known}" + (f": {crowded[0]}" if crowded else "")
     else:
         text = f"your code raised {name}: {message}" if message else f"your code raised {name}"
     return {"status": "error", "message": text, "trace": trace or None}

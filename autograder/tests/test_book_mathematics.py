@@ -9,16 +9,17 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import mathematics
 import pytest
 from docutils import nodes
 from fontTools.ttLib import TTFont
 from formula_breaks import PERMIT, breakable
 from formula_text import formula_text
 from math_fonts import embed_fonts
-from mathematics import KATEX, MathematicsError, aligned, keep_punctuation, typeset, typeset_markup
+from mathematics import MathematicsError, aligned, keep_punctuation, typeset, typeset_markup
 from stylesheet import purge, vocabulary
 
+from autograder import katex
+from autograder.katex import KATEX
 from book.display import rich_text
 
 
@@ -142,11 +143,11 @@ def test_a_process_that_has_typeset_comes_to_its_end() -> None:
         subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
 
 
-def test_a_forked_process_typesets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_process_typesets_too() -> None:
     """A JavaScript engine doesn't survive a fork, so each process has its own."""
-    first = mathematics._katex(1)
-    assert mathematics._katex(1) is first
-    assert mathematics._katex(2) is not first
+    first = katex._engine(1)
+    assert katex._engine(1) is first
+    assert katex._engine(2) is not first
 
 
 def test_purging_keeps_what_can_match() -> None:

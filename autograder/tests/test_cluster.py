@@ -9,6 +9,7 @@ import signal
 import subprocess
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,6 +82,17 @@ def test_no_answer_and_a_bad_one_are_infrastructure_errors_and_not_zeros(tiny_co
     grade = _result(future, read_master(tiny_course.master("tiny")), seed=0)
     assert grade.infrastructure_error
     assert [task.status for task in grade.tasks] == ["infrastructure"] * 2
+
+
+def test_a_grade_that_died_with_its_worker_is_waited_for(tiny_course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler has it done anew, so its future will be finished once more."""
+    future: Any = Lost()
+    future.status = "lost"
+    pending = {future: [(0, read_master(tiny_course.master("tiny")))]}
+    monkeypatch.setattr("distributed.wait", lambda futures, **options: SimpleNamespace(done=set(futures)))
+    driver = ClusterDriver(SimpleNamespace(as_current=nullcontext))  # type: ignore[arg-type]
+    assert list(driver._finished(pending, seed=0)) == []
+    assert len(pending) == 1
 
 
 def test_a_worker_explains_a_failure_as_this_machine_would(tiny_course: Course) -> None:

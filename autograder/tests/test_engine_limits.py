@@ -60,6 +60,24 @@ def test_the_learner_is_told_which_limit_it_was(name: str) -> None:
     assert "ended its own process" not in repr((over.tasks, over.cells))
 
 
+FORKS = "import os\nfor _ in range(12):\n    if os.fork() == 0: os._exit(0)"
+THREADS = "import threading, time\nfor _ in range(12): threading.Thread(target=time.sleep, args=[1]).start()"
+
+
+@pytest.mark.parametrize("code", [FORKS, THREADS])
+@pytest.mark.parametrize("place", ["cell", "visible", "hidden"])
+def test_the_learner_is_told_of_the_limit_on_processes(code: str, place: str) -> None:
+    test = f"### BEGIN HIDDEN TESTS\n{TEST}\n### END HIDDEN TESTS" if place == "hidden" else TEST
+    case = assignment([("f", RIGHT, test)])
+    case = dataclasses.replace(case, limits=overrides({"processes": 4}), hash=f"{case.hash}{place}")
+    body = RIGHT.replace("    ", "    exec(" + repr(code) + ")\n    ")
+    over = engine().grade_sources(case, {"f": f"{code}\n{RIGHT}" if place == "cell" else body})
+    assert over.score == 0
+    said = "your code may have 4 processes and threads at a time"
+    assert said in over.tasks[0].message
+    assert said in repr(over.cells["f" if place == "cell" else "test_f"])
+
+
 def test_output_is_cut_where_the_master_says() -> None:
     def shown(limits: dict[str, Any]) -> int:
         return len(repr(graded(limits, "print('x' * 40_000)").cells))

@@ -13,10 +13,12 @@ import pytest
 
 from autograder.course import Course
 from autograder.engine import Engine
+from autograder.feedback import nbgrader_api
 from autograder.grade import Graded, grade_class
 from autograder.gradebook import open_gradebook, save_assignment, set_due
 from autograder.master import read_master
 from autograder.report import rows
+from autograder.submissions import SET_ASIDE
 from autograder.tests.conftest import answered, reference_answers, submit
 
 WRONG_LOG = "def safe_log(x):\n    return np.log2(x)\n"
@@ -172,13 +174,25 @@ def test_being_late_costs_what_nbgraders_setting_says(tiny_course: Course, engin
     assert "zero" not in free.split("penalty_method = ")[1].split("#")[0]
 
 
-@pytest.mark.parametrize("timestamp", ["no date", "", "9" * 500])
-def test_a_timestamp_that_is_none_is_left_out(tiny_course: Course, engine: Engine, timestamp: str) -> None:
+@pytest.mark.parametrize("timestamp", ["no date", "", "9" * 500, "2026-01-01" + " " * 300 + "no date"])
+def test_a_timestamp_that_is_none_is_set_aside_and_said(tiny_course: Course, engine: Engine, timestamp: str) -> None:
     path = submit(tiny_course, "ada", "tiny", answered(tiny_course, "tiny", {}))
     path.with_name("timestamp.txt").write_text(timestamp)
-    line = grade_all(tiny_course, engine)["ada"]
-    assert line.grade is not None
-    assert ("timestamp.txt holds no date" in (line.problem or "")) == bool(timestamp)
+    for again, fresh in ((False, True), (False, False), (True, True)):
+        line = grade_all(tiny_course, engine, again=again)["ada"]
+        assert (line.grade is not None, line.fresh) == (True, fresh)
+        assert "timestamp.txt held no date" in (line.problem or "")
+    assert path.with_name(SET_ASIDE).read_text() == timestamp
+    (listed,) = nbgrader_api(tiny_course).get_submissions("tiny")  # as formgrader does
+    assert (listed["student"], listed["timestamp"], listed["autograded"]) == ("ada", None, True)
+
+
+def test_a_timestamp_that_stays_where_it_is_stops_nobody(tiny_course: Course, engine: Engine) -> None:
+    path = submit(tiny_course, "ada", "tiny", answered(tiny_course, "tiny", {})).with_name("timestamp.txt")
+    path.write_text("no date")
+    path.with_name(SET_ASIDE).mkdir()  # so that it can't be moved there
+    assert "delete it" in (grade_all(tiny_course, engine)["ada"].problem or "")
+    assert path.read_text() == "no date"
 
 
 def test_names_that_no_gradebook_holds_and_no_terminal_should_get_stop_nobody(tiny_course: Course, engine: Engine) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
 
 from autograder.autograded import as_typed, error_output
 from autograder.course import Course
+from autograder.engine import Engine
+from autograder.feedback_page import _formula, task_names
 from autograder.nbgrader_plugin import HIDDEN_NOTE, PAGE_COLUMNS, _wrapped, hidden_lines, sanitised, split_hidden
 from autograder.release import release
 from autograder.tests.conftest import (
@@ -25,6 +30,7 @@ from autograder.tests.conftest import (
     submit,
     wrong_answers,
 )
+from autograder.verify import verify_class
 
 NBGRADER = Path(sys.executable).with_name("nbgrader")
 WARNS = "def safe_log(x):\n    print('<b>seen</b>', x)\n    return np.log(x)"  # right, but NumPy warns about log 0
@@ -79,7 +85,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Course:
     submit(course, "broken", "tiny", '{"cells": [')
     shutil.copytree(course.root, course.root.parent.parent / f"{course.root.parent.name}_plain" / "course", dirs_exist_ok=True)
     log = nbgrader(course.root, "autograde", "tiny", fails=True)
-    assert "broken, tiny: not gradable" in log
+    assert "submitted/broken/tiny/tiny.ipynb: not gradable" in log
     assert log.count("There was an error processing assignment 'tiny'") == 1
     nbgrader(course.root, "autograde", "kl_divergence")
     nbgrader(course.root, "generate_feedback", "tiny")
@@ -141,6 +147,41 @@ def test_feedback_names_the_property_that_fails(executor: str, request: pytest.F
     assert "average, not sum" not in course.feedback("reference", "tiny").read_text()
 
 
+@pytest.mark.parametrize("executor", ["graded", "plainly_graded"])
+def test_feedback_lists_the_tasks_by_name(executor: str, request: pytest.FixtureRequest) -> None:
+    course: Course = request.getfixturevalue(executor)
+    listed = BeautifulSoup(course.feedback("blank", "tiny").read_text(), "html.parser").select("#toc li")
+    assert [" ".join(item.get_text().split()) for item in listed] == [
+        "Comment on mean square", "mean square (Score: 0.0 / 2.0)", "Comment on safe log", "safe log (Score: 0.0 / 3.0)",
+    ]  # fmt: skip
+
+
+def test_feedback_shows_formulas_and_loads_nothing(graded: Course) -> None:
+    page = BeautifulSoup(graded.feedback("wrong1", "tiny").read_text(), "html.parser")
+    assert "frac" in page.select_one("math:has(mfrac) annotation").text  # type: ignore[union-attr]
+    assert not page.select("script, link, iframe, img, object, embed, [src]")
+    assert not re.findall(r"@import|url\([\"']?(?:https?:)?//", " ".join(style.text for style in page.select("style")))
+
+
+def test_a_task_is_called_by_the_courses_heading_above_it() -> None:
+    def cell(identity: str, **flags: bool) -> nbformat.NotebookNode:
+        return nbformat.v4.new_code_cell(metadata={"nbgrader": {"grade_id": identity, "schema_version": 3, **flags}})
+
+    sources = ["# Title", "## First: $x$\n\n### `f` of x ##\ntext", "## My own", "## Third"]
+    title, first, own, third = map(nbformat.v4.new_markdown_cell, sources)
+    answer = cell("f", solution=True)
+    test, more, other, untitled = (cell(f"test_{name}", grade=True) for name in ("f", "f_again", "g", "h_0"))
+    notebook = nbformat.v4.new_notebook(cells=[title, untitled, first, answer, test, own, more, third, other])
+    assert task_names(notebook, set(sources) - {"## My own"}) == {
+        "test_h_0": "h 0", "f": "`f` of x: f", "test_f": "`f` of x: f", "test_f_again": "`f` of x: f again", "test_g": "Third",
+    }  # fmt: skip
+
+
+def test_a_formula_that_katex_does_not_know_is_shown_as_typed() -> None:
+    assert "<msup>" in _formula("x^2", False)
+    assert _formula(r"\frobnicate{x} < 1", True) == r"<code>\frobnicate{x} &lt; 1</code>"
+
+
 def test_what_explains_a_failure_is_not_cut_off_at_the_pages_edge() -> None:
     long = "Hint: " + "look at the sum before you divide " * 20
     told = _wrapped(error_output("failed", long))
@@ -170,6 +211,39 @@ def test_export_writes_the_grades(graded: Course) -> None:
     assert {row["max_score"] for (stem, _), row in rows.items() if stem == "tiny"} == {"5.0"}
 
 
+def test_what_nbgrader_wrote_is_verified_too(graded: Course, engine: Engine) -> None:
+    lines = {f"{line.stem}/{line.student}": line for line in verify_class(graded, lambda: nullcontext(engine), ["tiny", "kl_divergence"])}
+    assert lines.pop("tiny/broken").verdict == "ungraded"
+    assert {(line.verdict, line.remarks) for line in lines.values()} == {("same", ())}
+
+
+def test_a_refusal_is_a_line_and_the_others_are_graded(tiny_course: Course) -> None:
+    nbgrader(tiny_course.root, "generate_assignment", "tiny")
+    solved = answered(tiny_course, "tiny", reference_answers(tiny_course, "tiny"))
+    for student in ("broken", "misnamed", "undated", "whole"):
+        submit(tiny_course, student, "tiny", solved if student != "broken" else '{"cells": [')
+    misnamed, undated = (tiny_course.submission(student, "tiny") for student in ("misnamed", "undated"))
+    misnamed.rename(misnamed.with_name("mine.ipynb"))
+    undated.with_name("timestamp.txt").write_text("no date")
+
+    log = nbgrader(tiny_course.root, "autograde", "tiny", fails=True, AUTOGRADER_SANDBOX_FLOOR="nowhere")
+    assert "traceback" not in log.lower()
+    assert "ERROR] AUTOGRADER_SANDBOX_FLOOR=nowhere is no level of the sandbox; set it to one of" in log
+
+    log = nbgrader(tiny_course.root, "autograde", "tiny", fails=True)
+    assert "traceback" not in log.lower()
+    assert re.search(
+        r"ERROR\] submitted/broken/tiny/tiny\.ipynb: not gradable: the file is not valid JSON .* save the notebook again in JupyterLab "
+        r"\(once that is mended: `nbgrader autograde tiny --student broken`\)\n",
+        log,
+    )
+    assert "mine.ipynb: nbgrader grades tiny.ipynb only; rename it, or run `autograder grade tiny --student misnamed`" in log
+    assert "undated, tiny: timestamp.txt held no date" in log
+    right = {"test_mean_square": 2.0, "test_safe_log": 3.0}
+    found = marks(tiny_course)
+    assert (found["tiny/undated"], found["tiny/whole"]) == (right, right)
+
+
 # Authors.
 
 
@@ -190,6 +264,7 @@ def test_generate_assignment_refuses_a_stale_notebook_and_says_what_to_run(tiny_
     master.write_text(master.read_text().replace("# Tiny", "# Tiny, second edition"))
     log = nbgrader(tiny_course.root, "generate_assignment", "tiny", fails=True)
     assert "run `autograder release tiny`" in log
+    assert "traceback" not in log.lower()
 
 
 # The exchange, with a learner who has a folder and a home of their own.
@@ -212,10 +287,13 @@ def test_an_assignment_travels_to_the_learner_and_back_with_feedback(tiny_course
     nbgrader(learner, "submit", "tiny")
     inbox = next((tmp_path / "exchange" / "ml_researcher_foundations" / "inbound").iterdir())
     (inbox / "grades.txt").symlink_to(tiny_course.root / "gradebook.db")
+    handed_in = (inbox / "timestamp.txt").read_text()
+    (inbox / "timestamp.txt").write_text("last night")
 
     assert "Not collected" in nbgrader(tiny_course.root, "collect", "tiny")
     (student,) = (p.name for p in (tiny_course.root / "submitted").iterdir())
     assert not (tiny_course.root / "submitted" / student / "tiny" / "grades.txt").exists()
+    assert tiny_course.submission(student, "tiny").with_name("timestamp.txt").read_text() == handed_in
     nbgrader(tiny_course.root, "autograde", "tiny")
     assert marks(tiny_course)[f"tiny/{student}"] == {"test_mean_square": 2.0, "test_safe_log": 3.0}
     nbgrader(tiny_course.root, "generate_feedback", "tiny")

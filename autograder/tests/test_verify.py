@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from contextlib import nullcontext
+
+import nbformat
+import pytest
 
 from autograder.course import Course
 from autograder.engine import Engine
@@ -12,6 +16,13 @@ from autograder.grade import grade_class
 from autograder.gradebook import open_gradebook
 from autograder.tests.conftest import answered, reference_answers, submit
 from autograder.verify import Verified, verify_class
+
+Cells = dict[str, nbformat.NotebookNode]
+UNSTEADY = """import time
+print(time.time(), object())
+def mean_square(x):
+    print(time.perf_counter())
+    raise RuntimeError(f"{object()} at {time.time()}")"""
 
 
 def verified(course: Course, engine: Engine) -> dict[str, Verified]:
@@ -57,3 +68,68 @@ def test_every_kind_of_difference_is_reported(tiny_course: Course, engine: Engin
     later = verified(tiny_course, engine)
     assert "the master has changed since" in later["same"].remarks[0]
     assert (later["same"].verdict, later["gradebook"].verdict) == ("changed", "different")
+
+
+def graded_once(course: Course, engine: Engine, **answers: str) -> None:
+    submit(course, "ada", "tiny", answered(course, "tiny", answers))
+    list(grade_class(course, lambda: nullcontext(engine), ["tiny"]))
+
+
+def test_what_differs_each_time_is_no_difference(tiny_course: Course, engine: Engine) -> None:
+    graded_once(tiny_course, engine, mean_square=UNSTEADY)
+    assert verified(tiny_course, engine)["ada"] == Verified("ada", "tiny", "same")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda cells: cells["test_safe_log"].outputs.clear(), "test_safe_log: other outputs in the autograded notebook"),
+        (lambda cells: cells["mean_square"].outputs[0].update(text="1.0"), "mean_square: other outputs in the autograded notebook"),
+        (lambda cells: cells["safe_log"].update(source="pass"), "safe_log: other source in the autograded notebook"),
+        (
+            lambda cells: cells["test_safe_log"].metadata.nbgrader.update(points=9),
+            "test_safe_log: other metadata in the autograded notebook",
+        ),
+    ],
+)
+def test_a_cell_that_was_altered_after_grading_is_named(
+    tiny_course: Course, engine: Engine, change: Callable[[Cells], None], said: str
+) -> None:
+    graded_once(tiny_course, engine, mean_square=UNSTEADY)
+    path = tiny_course.autograded("ada", "tiny")
+    notebook = nbformat.read(path, as_version=4)
+    change({cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata})
+    nbformat.write(notebook, path)
+    line = verified(tiny_course, engine)["ada"]
+    assert line.verdict == "different"
+    assert line.remarks[0].startswith(said)
+    assert line.remarks[1:] == ("`autograder grade tiny --student ada --again` writes it anew",)
+
+
+def test_cells_that_came_or_went_and_an_unreadable_notebook_are_named(tiny_course: Course, engine: Engine) -> None:
+    graded_once(tiny_course, engine)
+    path = tiny_course.autograded("ada", "tiny")
+
+    def said(change: Callable[[list[nbformat.NotebookNode]], object]) -> str:
+        notebook = nbformat.reads(whole, as_version=4)
+        change(notebook.cells)
+        nbformat.write(notebook, path)
+        return verified(tiny_course, engine)["ada"].remarks[0]
+
+    whole = path.read_text()
+    assert said(lambda cells: cells.pop()) == "test_safe_log: not in the autograded notebook"
+    assert said(lambda cells: cells.reverse()) == "the cells of the autograded notebook are in another order"
+    assert "test_safe_log: twice" in said(lambda cells: cells.insert(0, nbformat.from_dict({**cells[-1], "id": "other"})))
+    extra = nbformat.v4.new_code_cell("1 + 1", id="mine")
+    assert said(lambda cells: cells.append(extra)) == "mine: in the autograded notebook, but not of this submission"
+    path.write_text("{")
+    assert "can't be read" in verified(tiny_course, engine)["ada"].remarks[0]
+
+
+def test_feedback_that_was_altered_in_the_record_too_is_noticed(tiny_course: Course, engine: Engine) -> None:
+    graded_once(tiny_course, engine)
+    for path in tiny_course.autograded("ada", "tiny").parent.glob("*.*"):
+        path.write_text(path.read_text().replace("not attempted yet", "well done"))
+    line = verified(tiny_course, engine)["ada"]
+    assert line.verdict == "different"
+    assert line.remarks[0] == "mean_square: the feedback was 'well done' then, and is 'not attempted yet' now"

@@ -1,33 +1,27 @@
 """Sphinx extension: mathematics typeset by KaTeX while the book is built, so that it is there in the first paint.
 
 A page needs no script for it, and every formula carries MathML for screen readers. KaTeX itself (script, style and
-fonts) lies in `katex/` beside this file; `stylesheet` takes its style into the site's.
+fonts) lies in `katex/` beside this file; `autograder.katex` runs it, and `stylesheet` takes its style into the site's.
 """
 
 from __future__ import annotations
 
-import atexit
 import html
-import os
 import re
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from formula_breaks import PERMIT, breakable
 from formula_text import formula_text
-from py_mini_racer import MiniRacer
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+from autograder.katex import typeset_all
+
 logger = logging.getLogger(__name__)
 
-KATEX = Path(__file__).with_name("katex")
-# KaTeX numbers these by itself; the book's numbers come from Sphinx, where `{eq}` finds them.
-NUMBERED = re.compile(r"\\(begin|end)\{(equation|align|alignat|gather|CD)\}")
 PUNCTUATION = r"[,.;:?!)\]”’…]*"
 SPAN = re.compile(
     rf'<span class="math notranslate nohighlight">\\(?:\((?P<inline>.*?)\\\)|\[(?P<block>.*?)\\\])</span>(?P<after>{PUNCTUATION})',
@@ -40,13 +34,6 @@ NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # needless in HTML
 LABEL = re.compile(r"<label\b.*?</label>", re.DOTALL)
 MATHML = re.compile(r"<math>(?P<inside>.*?)</math>", re.DOTALL)
 
-
-TYPESET_ALL = """
-function typesetAll(formulas) {
-  return formulas.map(([tex, displayMode]) => {
-    try { return [katex.renderToString(tex, { displayMode, strict: false }), ""]; } catch (error) { return ["", String(error)]; }
-  });
-}"""
 _typeset: dict[tuple[str, bool], tuple[str, str]] = {}  # formula, and whether it is displayed -> markup, or why there is none
 
 
@@ -79,27 +66,13 @@ def typeset(tex: str, *, display: bool = False) -> str:
 def prepare(formulas: Iterable[tuple[str, bool]]) -> None:
     """Typeset many formulas (and whether each is displayed) in one go, several times as fast as one by one; `typeset` then has them."""
     if new := [formula for formula in dict.fromkeys(formulas) if formula not in _typeset]:
-        found = _katex(os.getpid()).call("typesetAll", [[_for_katex(tex, display), display] for tex, display in new])
+        found = typeset_all([(tex if display else breakable(tex), display) for tex, display in new])
         _typeset.update({formula: (_lean(markup), error) for formula, (markup, error) in zip(new, found, strict=True)})
-
-
-def _for_katex(tex: str, display: bool) -> str:
-    return NUMBERED.sub(r"\\\1{\2*}", tex) if display else breakable(tex)
 
 
 def _lean(markup: str) -> str:
     """Markup without what is needless in HTML, or not the author's: whoever copies the formula gets it as it was written."""
     return markup.replace(NAMESPACE, "").replace(PERMIT, "").replace("<mspace></mspace>", "")
-
-
-@cache
-def _katex(process: int) -> MiniRacer:
-    """KaTeX in a JavaScript engine: one for each process, as its threads don't survive a fork."""
-    engine = MiniRacer()
-    engine.eval((KATEX / "katex.min.js").read_text())
-    engine.eval(TYPESET_ALL)
-    atexit.register(engine.close)  # else, one time in three, its thread holds up the end of the process for ever
-    return engine
 
 
 def typeset_markup(markup: str) -> str:

@@ -16,10 +16,11 @@ from urllib.parse import quote
 
 import tinycss2
 from math_fonts import embed_fonts
-from mathematics import KATEX
 from side_by_side import side_by_side
 from sphinx.application import Sphinx
 from tinycss2.ast import AtRule, Node, QualifiedRule
+
+from autograder.katex import KATEX
 
 THEME = files("pydata_sphinx_theme") / "theme" / "pydata_sphinx_theme" / "static"
 THEME_STYLES = ("styles/theme.css", "styles/pydata-sphinx-theme.css")
