@@ -6,7 +6,6 @@ The files are read as source, never imported: a solution stands in a notebook as
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +69,9 @@ def read_alternatives(path: Path, kind: str) -> list[Alternative]:
         tree = parse(text, str(path))
     except SyntaxError as error:
         raise CatalogueError(f"{path}:{error.lineno}: {error.msg}; mend the syntax") from error
+    lines = text.splitlines()
     return [
-        _entry(node, decorator, text, path, kind)
+        _entry(node, decorator, lines, path, kind)
         for node in tree.body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
         for decorator in node.decorator_list
@@ -100,7 +100,7 @@ def read_equivalents(path: Path) -> dict[str, dict[tuple[str, str], str]]:
     return found
 
 
-def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, text: str, path: Path, kind: str) -> Alternative:
+def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, lines: list[str], path: Path, kind: str) -> Alternative:
     try:
         values: dict[str, Any] = {str(k.arg): ast.literal_eval(k.value) for k in decorator.keywords}
         target = ast.literal_eval(decorator.args[0])
@@ -115,26 +115,19 @@ def _entry(node: ast.FunctionDef | ast.ClassDef, decorator: ast.Call, text: str,
         raise CatalogueError(f"{path}:{decorator.lineno}: @{kind} of {node.name} has {', '.join(sorted(unknown))}; {mend}")
     others = [d for d in node.decorator_list if d is not decorator]
     first = min([node.lineno, *(d.lineno for d in others)])
-    lines = text.splitlines()[first - 1 : node.end_lineno]
-    source = _rename(textwrap.dedent("\n".join(lines)), node.name, target)
+    source = _rename(node, first, lines[first - 1 : node.end_lineno], target)
     return Alternative(node.name, target, source, path, node.lineno, **values)
 
 
-def _rename(source: str, old: str, new: str) -> str:
-    """The definition under the name of what it replaces; uses of its own name (recursion) follow."""
-    tree = parse(source)
-    lines = source.splitlines()
-    spots = [
-        (n.lineno - 1, n.col_offset) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == old
-    ]
-    definition = tree.body[0]
-    assert isinstance(definition, (ast.FunctionDef, ast.ClassDef))
-    head = lines[definition.lineno - 1].encode()
-    spots.append((definition.lineno - 1, head.index(old.encode(), definition.col_offset + 4)))
+def _rename(node: ast.FunctionDef | ast.ClassDef, first: int, lines: list[str], new: str) -> str:
+    """The definition, whose lines begin with line `first`, under the name of what it replaces; uses of its own name (recursion) follow."""
+    old, rows = node.name.encode(), [line.encode() for line in lines]
+    spots = {(n.lineno - first, n.col_offset) for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == node.name}
+    spots.add((node.lineno - first, rows[node.lineno - first].index(old, node.col_offset + 4)))
     for row, column in sorted(spots, reverse=True):
-        line = lines[row].encode()
-        lines[row] = (line[:column] + new.encode() + line[column + len(old.encode()) :]).decode()
-    return "\n".join(lines)
+        if row >= 0:  # not in the decorator, which is left out
+            rows[row] = rows[row][:column] + new.encode() + rows[row][column + len(old) :]
+    return b"\n".join(rows).decode()
 
 
 def replace_definition(cell_source: str, alternative: Alternative) -> str:

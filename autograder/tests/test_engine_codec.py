@@ -31,7 +31,9 @@ atoms = (
 hashable = st.recursive(atoms, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=6)
 values = st.recursive(
     atoms | st.slices(9),
-    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(hashable, inner, max_size=4) | st.sets(hashable, max_size=4),
+    lambda inner: (
+        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(hashable, inner, max_size=4) | st.sets(hashable, max_size=4)
+    ),
     max_leaves=20,
 )
 NAMES = """
@@ -42,7 +44,10 @@ dtypes = hnp.scalar_dtypes() | hnp.unicode_string_dtypes() | hnp.byte_string_dty
 arrays = hnp.arrays(dtypes, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
 
 
-@given(values | st.lists(st.floats(allow_nan=False), min_size=7).flatmap(lambda v: st.sampled_from([v, tuple(v), [tuple(v), v], (v, v)])))
+many = st.lists(st.floats(allow_nan=False), min_size=7)
+
+
+@given(values | many | many.map(tuple) | many.map(lambda floats: [tuple(floats), floats, floats]))
 def test_plain_values_come_back(value: Any) -> None:
     returned = PLAIN.loads(PLAIN.dumps(value))
     assert type(returned) is type(value)
