@@ -77,12 +77,13 @@ def local_cluster(workers: int) -> Iterator[ClusterDriver]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
+            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its page is off, yet it would say that 8787 is taken
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with _quiet(), cluster, _client(cluster.scheduler_address) as client:
-        yield ClusterDriver(client)
+        yield ClusterDriver(client, same_files=True)
 
 
 @contextmanager
@@ -163,8 +164,9 @@ def _client(address: str, security: Security | None = None) -> Iterator[Client]:
 class ClusterDriver:
     """Grades notebooks on a cluster's workers."""
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, same_files: bool = False) -> None:
+        """With the `same_files`, what one worker finds out about known mistakes is there for all, and for later runs."""
+        self.client, self.same_files = client, same_files
         self.given: dict[str, tuple[tuple[str, str], ...]] = {}
         self.count, self.counted = 0, 0.0
         self.deserted: float | None = None  # since when there has been no worker
@@ -189,7 +191,8 @@ class ClusterDriver:
         environment = environment_hash()
         key = f"grade-{assignment.stem}-{digest_of(notebook)}-{assignment.hash}-{environment}-{seed}"
         given = self._given(assignment)
-        return self.client.submit(grade_job, assignment.stem, given, notebook, seed, environment, key=key, pure=False)
+        kept = str(assignment.path.parents[2] / ".autograder") if self.same_files else None
+        return self.client.submit(grade_job, assignment.stem, given, notebook, seed, environment, kept, key=key, pure=False)
 
     def _given(self, assignment: Assignment) -> tuple[tuple[str, str], ...]:
         """What a worker needs of an assignment, read once, as (path in a course, text): its master, and what explains a failure."""
@@ -255,14 +258,16 @@ def _result(future: Future, assignment: Assignment, seed: int) -> Grade:
 _engine: Engine | None = None
 
 
-def grade_job(stem: str, given: tuple[tuple[str, str], ...], notebook: bytes, seed: int, environment: str) -> bytes:
-    """Grade one submission; the grade, or what is wrong with this worker, as JSON."""
+def grade_job(
+    stem: str, given: tuple[tuple[str, str], ...], notebook: bytes, seed: int, environment: str, kept: str | None = None
+) -> bytes:
+    """Grade one submission; the grade, or what is wrong with this worker, as JSON. `kept` is the folder of what all find out."""
     from autograder.engine.engine import environment_hash
 
     if environment_hash() != environment:
         return _answer(problem="a worker has other versions of Python, its libraries or the course than this machine")
     try:
-        return _answer(grade=asdict(_running_engine().grade(_laid_down(stem, given), notebook, seed)))
+        return _answer(grade=asdict(_running_engine().grade(_laid_down(stem, given, kept), notebook, seed)))
     except Exception as error:
         return _answer(problem=f"{type(error).__name__} in a worker: {error}")
 
@@ -272,13 +277,17 @@ def _answer(**fields: Any) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _laid_down(stem: str, given: tuple[tuple[str, str], ...]) -> Assignment:
+def _laid_down(stem: str, given: tuple[tuple[str, str], ...], kept: str | None) -> Assignment:
     """The assignment, from a course's folder of this worker's own."""
     folder = Path(tempfile.mkdtemp(prefix="autograder-worker-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name, text in (("_toc.yml", ""), *given):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    if kept is not None:
+        with suppress(OSError):  # without it a worker finds out for itself
+            Path(kept).mkdir(exist_ok=True)
+            (folder / ".autograder").symlink_to(kept)
     return read_master(folder / "solutions" / stem / f"{stem}.md")
 
 

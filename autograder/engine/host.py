@@ -146,11 +146,11 @@ class ZygoteHost:
                 while os.read(process.stderr.fileno(), 65536):
                     pass
 
-    def fork(self, kind: str, libraries: frozenset[str], limits: Limits) -> Child:
-        """A fresh process for a submission, with these libraries imported, under these limits."""
+    def fork(self, kind: str, libraries: frozenset[str], limits: Limits, core: int | None = None) -> Child:
+        """A fresh process for a submission, with these libraries imported, under these limits, on this core if it is given."""
         ours, theirs = socket.socketpair()
         zygote = self._zygote(libraries)
-        answer = self._ask(zygote, {"op": "fork", "kind": kind, "limits": asdict(limits)}, theirs)
+        answer = self._ask(zygote, {"op": "fork", "kind": kind, "limits": asdict(limits), "core": core}, theirs)
         theirs.close()
         if "error" in answer:
             raise InfrastructureError(f"no process could be started: {answer['error']}")

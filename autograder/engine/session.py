@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from autograder.engine.cores import Claim
 from autograder.engine.diagnosis import Observation
 from autograder.engine.disclosure import disclose, plain_outcome, shortened
 from autograder.engine.host import Child, InfrastructureError, ZygoteHost
@@ -43,13 +44,14 @@ class Session:
         self.expected: set[str] = set()
         self.sound = True  # whether the tests' process may serve another submission
         self.room = OUTPUTS * self.limits.output  # for what is still to be put out
+        self.claim = Claim()
 
     def __enter__(self) -> Session:
         self.deadline = time.monotonic() + self.limits.seconds
-        self.learner = self.host.fork("learner", self.plan.libraries, self.limits)
+        self.learner = self.host.fork("learner", self.plan.libraries, self.limits, self.claim.core)
         self.tester = self.host.tester(self.print.master, self.plan.libraries, self.limits)
         try:
-            self._prepare({"op": "begin", "seed": self.seed, "output": self.limits.output})
+            self._prepare({"op": "begin", "seed": self.seed, "output": self.limits.output, "core": self.claim.core})
         except InfrastructureError:  # it died while it was idle
             self._new_tester()
         return self
@@ -63,6 +65,7 @@ class Session:
             elif self.tester is not None:
                 self.host.end(self.tester, wait=False)
         self.learner = self.tester = None
+        self.claim.close()
 
     def run(self, only: set[str] | None = None, observe: bool = False) -> None:
         """Run all steps; of the tests, those in `only` if given. If `observe`, one that fails goes on for a moment.
@@ -148,7 +151,7 @@ class Session:
         """A new learner's process with all that ran before, or False when that has been tried too often."""
         while self.restarts < self.limits.restarts and self._left(1.0) > 0:
             self.restarts += 1
-            self.learner = self.host.fork("learner", self.plan.libraries, self.limits)
+            self.learner = self.host.fork("learner", self.plan.libraries, self.limits, self.claim.core)
             for step in list(self.done):
                 try:
                     self._run_cell(self.learner, step)

@@ -21,6 +21,7 @@ from autograder.checks import CheckFailed
 from autograder.engine.cells import Capture, Shell, defined
 from autograder.engine.codec import CodecError
 from autograder.engine.codec_plain import PLAIN
+from autograder.engine.cores import stay_on
 from autograder.engine.ends import LearnerGone
 from autograder.engine.observe import Observer
 from autograder.engine.remote import Remote, RemoteMethod
@@ -261,12 +262,13 @@ def begin(channel: Channel, output: int, seed: int, spare: float = 0.0) -> TestS
 def main(control: int) -> None:
     """Serve the grader's orders until it hangs up; the first is to begin."""
     channel = Channel(socket.socket(fileno=control))
-    settings, spare = Settings(), SPARE * room()
+    settings, spare, everywhere = Settings(), SPARE * room(), os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     with contextlib.suppress(Closed):
         while True:
             order = PLAIN.loads(channel.receive())
             if order["op"] == "begin":
                 settings.restore()
+                stay_on(everywhere if order["core"] is None else [order["core"]])
                 session = begin(channel, order["output"], order["seed"], spare)
             elif order["op"] == "given":
                 session.give(order["id"], order["source"])

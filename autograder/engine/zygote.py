@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from autograder.engine import filters, namespaces, sandbox
+from autograder.engine import cores, filters, namespaces, sandbox
 from autograder.engine.codec_plain import PLAIN
 from autograder.engine.libraries import ALWAYS
 from autograder.engine.limits import Limits
@@ -106,6 +106,8 @@ class Zygote:
         pid = namespaces.fork_into_namespaces() if learner and self.isolated else os.fork()
         if pid == 0:
             try:
+                if order["core"] is not None:
+                    cores.stay_on([order["core"]])
                 self.become(fd, learner, limits)
             except BaseException:
                 import traceback

@@ -16,7 +16,17 @@ import pytest
 
 from autograder.bench.crash import contents
 from autograder.bench.process import family
-from autograder.cluster import CERTIFICATES, Certificates, ClusterDriver, _result, cluster_at, grade_job, is_loopback, local_cluster
+from autograder.cluster import (
+    CERTIFICATES,
+    Certificates,
+    ClusterDriver,
+    _result,
+    _running_engine,
+    cluster_at,
+    grade_job,
+    is_loopback,
+    local_cluster,
+)
 from autograder.course import Course, CourseError
 from autograder.engine import Engine
 from autograder.engine.engine import environment_hash
@@ -100,6 +110,15 @@ def test_a_worker_explains_a_failure_as_this_machine_would(tiny_course: Course) 
     given = ClusterDriver(None)._given(read_master(tiny_course.master("tiny")))  # type: ignore[arg-type]
     said = json.loads(grade_job("tiny", given, answered(tiny_course, "tiny", answers).encode(), 0, environment_hash()))
     assert [task["misconception"] for task in said["grade"]["tasks"]] == ["half_of_the_sum", None]
+
+
+def test_what_a_worker_of_this_machine_finds_out_is_kept_in_the_checkout(tiny_course: Course) -> None:
+    answers = reference_answers(tiny_course, "tiny") | {"mean_square": "def mean_square(x):\n    return sum(v * v for v in x) / 2"}
+    given = ClusterDriver(None)._given(read_master(tiny_course.master("tiny")))  # type: ignore[arg-type]
+    kept = tiny_course.root / ".autograder"
+    _running_engine().misconceptions._known.clear()
+    grade_job("tiny", given, answered(tiny_course, "tiny", answers).encode(), 0, environment_hash(), str(kept))
+    assert [path.name.rpartition("-")[0] for path in (kept / "behaviour").iterdir()] == ["tiny-mean_square"]
 
 
 def test_a_cluster_that_fails_writes_no_grade(tiny_course: Course) -> None:
