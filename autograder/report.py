@@ -9,6 +9,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbgrader.api import SubmittedAssignment
+from sqlalchemy.orm import joinedload, undefer
+
 from autograder.course import Course
 from autograder.gradebook import open_gradebook
 from autograder.kept import earlier_grade, refusal
@@ -18,6 +21,7 @@ from autograder.results import Grade
 from autograder.submissions import Submission, digest_of, find_submissions
 
 HELP_BELOW = 0.6
+SUMS = ("score", "max_score", "late_submission_penalty", "needs_manual_grade")  # the gradebook makes them out of others, each when asked
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ def rows(course: Course, stems: list[str]) -> list[Row]:
     """Every submission with the score that the gradebook holds: with marks given by hand, less what being late costs."""
     result = []
     with open_gradebook(course) as gradebook:
-        known = {(s.student.id, a.name): s for a in gradebook.assignments for s in a.submissions}
+        at_once = [joinedload(SubmittedAssignment.student), joinedload(SubmittedAssignment.assignment)]
+        at_once += [undefer(getattr(SubmittedAssignment, name)) for name in SUMS]
+        known = {(s.student.id, s.assignment.name): s for s in gradebook.db.query(SubmittedAssignment).options(*at_once)}
         for submission in find_submissions(course, stems):
             kept = known.get((submission.student, submission.stem))
             grade = earlier_grade(course, submission.student, submission.stem)

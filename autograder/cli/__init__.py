@@ -1,5 +1,6 @@
 """The `autograder` command: one verb, one module of this package, found by being here."""
 
+import atexit
 import gc
 import importlib
 import pkgutil
@@ -8,6 +9,7 @@ import sys
 # Modules, syntax trees and recorded behaviour are many small objects that stay: looking through them for garbage, as often as Python
 # does by itself, takes a fifth of a command's own time.
 gc.set_threshold(100_000, 20, 100)
+atexit.register(gc.freeze)  # nor is it worth the time at the end
 
 # jsonschema, which reads notebooks for nbformat, builds a parser for internationalised addresses if it finds this package: half of
 # the time that any command takes to start, for a check that no notebook's schema asks for.
