@@ -111,7 +111,7 @@ for path in found('submitted/honest/victim/victim.ipynb'):
         "password files and keys",
         """
         import os
-        for path in ('/etc/shadow', os.path.expanduser('~/.ssh/id_rsa'), '/root/.bashrc', '/etc/passwd'):
+        for path in ('/etc/shadow', os.path.expanduser('~/.ssh/id_rsa'), os.path.expanduser('~/.bashrc'), '/etc/passwd'):
             try: print('SECRET' + '_ORACLE', len(open(path).read()))
             except OSError: pass
         """,

@@ -7,7 +7,7 @@ import pkgutil
 import sys
 
 # Modules, syntax trees and recorded behaviour are many small objects that stay: looking through them for garbage, as often as Python
-# does by itself, takes a fifth of a command's own time.
+# does by itself, takes a sixth of a command's own time.
 gc.set_threshold(100_000, 20, 100)
 atexit.register(gc.freeze)  # nor is it worth the time at the end
 

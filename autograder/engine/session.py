@@ -48,8 +48,12 @@ class Session:
 
     def __enter__(self) -> Session:
         self.deadline = time.monotonic() + self.limits.seconds
-        self.learner = self.host.fork("learner", self.plan.libraries, self.limits, self.claim.core)
-        self.tester = self.host.tester(self.print.master, self.plan.libraries, self.limits)
+        try:
+            self.learner = self.host.fork("learner", self.plan.libraries, self.limits, self.claim.core)
+            self.tester = self.host.tester(self.print.master, self.plan.libraries, self.limits)
+        except BaseException:  # nobody leaves what was not entered
+            self.claim.close()
+            raise
         try:
             self._prepare({"op": "begin", "seed": self.seed, "output": self.limits.output, "core": self.claim.core})
         except InfrastructureError:  # it died while it was idle
@@ -125,7 +129,7 @@ class Session:
             whole = reason == "timeout" and self._left(1.0) <= 0
             return _failed(step, reason.capitalize(), self._too_long() if whole else WORDS[reason].format(seconds=self.limits.cell_seconds))
         self.done.append(step)
-        self.room -= sum(len(output["text"]) for output in outcome["outputs"]) 
+        self.room -= sum(len(output["text"]) for output in outcome["outputs"])
         self.room -= 2 * sum(map(len, outcome["failure"] or ()))  # a notebook says it twice
         return outcome
 
