@@ -35,9 +35,17 @@ if TYPE_CHECKING:
 
     from autograder.engine import Engine
 
+Files = tuple[tuple[str, str], ...]  # (path in a course, text)
+
 JOIN_SECONDS = 60.0
 DESERTED_SECONDS = 120.0  # with no worker at all for so long, what is left is given up
 JOBS_PER_WORKER = 4
+UNWATCHED = {  # what Dask does many times a second to draw pages that nobody looks at here: a twentieth of a core
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+}
 CERTIFICATES = """Anything but this machine itself needs TLS, as submissions and grades would cross the network in the clear:
 use a tls:// address with --tls-ca, --tls-cert and --tls-key. To make an authority and a certificate signed by it:
   openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj "/CN=grading authority" -keyout ca.key -out ca.pem
@@ -70,16 +78,18 @@ class Certificates:
 def local_cluster(workers: int) -> Iterator[ClusterDriver]:
     """Workers on this machine, each a process with an engine of its own, reached through the loopback interface only."""
     _require_dask()
+    import dask
     from distributed import LocalCluster
 
     sys.warnoptions.append("ignore:resource_tracker")  # what it finds when this process is ended on the spot is no news to the user
     # Ctrl-C is for the command: workers are started by a thread that does not listen to it, and inherit that.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its page is off, yet it would say that 8787 is taken
-        )
+        with dask.config.set(UNWATCHED):
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its page is off, yet it would say that 8787 is taken
+            )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with _quiet(), cluster, _client(cluster.scheduler_address) as client:
@@ -167,7 +177,7 @@ class ClusterDriver:
     def __init__(self, client: Client, same_files: bool = False) -> None:
         """With the `same_files`, what one worker finds out about known mistakes is there for all, and for later runs."""
         self.client, self.same_files = client, same_files
-        self.given: dict[str, tuple[tuple[str, str], ...]] = {}
+        self.given: dict[str, Future] = {}  # by the hash of the master
         self.count, self.counted = 0, 0.0
         self.deserted: float | None = None  # since when there has been no worker
 
@@ -190,20 +200,19 @@ class ClusterDriver:
 
         environment = environment_hash()
         key = f"grade-{assignment.stem}-{digest_of(notebook)}-{assignment.hash}-{environment}-{seed}"
-        given = self._given(assignment)
+        given = self._given(assignment)  # not with each job: it is much longer than a submission
         kept = str(assignment.path.parents[2] / ".autograder") if self.same_files else None
         return self.client.submit(grade_job, assignment.stem, given, notebook, seed, environment, kept, key=key, pure=False)
 
-    def _given(self, assignment: Assignment) -> tuple[tuple[str, str], ...]:
-        """What a worker needs of an assignment, read once, as (path in a course, text): its master, and what explains a failure."""
+    def _given(self, assignment: Assignment) -> Future:
+        """What workers need of an assignment, sent once.
+
+        It is a job, too, so that it goes from worker to worker, and is done again if those that had it were lost.
+        """
         if assignment.hash not in self.given:
-            text = assignment.path.read_text()
-            if digest_of(text.encode()) != assignment.hash:
-                raise CourseError(f"{assignment.path} changed while its submissions were graded; run the command again")
-            root = assignment.path.parents[2]
-            more = [assignment.path.with_name("wrong.py"), *root.glob(f"book/*/{assignment.stem}.md")]
-            found = [(str(path.relative_to(root)), path.read_text()) for path in more if path.is_file()]
-            self.given[assignment.hash] = ((f"solutions/{assignment.stem}/{assignment.stem}.md", text), *found)
+            files = files_of(assignment)
+            key = f"assignment-{assignment.stem}-{digest_of(repr(files).encode())}"
+            self.given[assignment.hash] = self.client.submit(as_given, files, key=key, pure=False)
         return self.given[assignment.hash]
 
     def _workers(self) -> int:
@@ -237,6 +246,17 @@ class ClusterDriver:
         return time.monotonic() - self.deserted > DESERTED_SECONDS
 
 
+def files_of(assignment: Assignment) -> Files:
+    """What a worker needs of an assignment: its master, and what explains a failure."""
+    text = assignment.path.read_text()
+    if digest_of(text.encode()) != assignment.hash:
+        raise CourseError(f"{assignment.path} changed while its submissions were graded; run the command again")
+    root = assignment.path.parents[2]
+    more = [assignment.path.with_name("wrong.py"), *root.glob(f"book/*/{assignment.stem}.md")]
+    found = [(str(path.relative_to(root)), path.read_text()) for path in more if path.is_file()]
+    return ((f"solutions/{assignment.stem}/{assignment.stem}.md", text), *found)
+
+
 def _result(future: Future, assignment: Assignment, seed: int) -> Grade:
     """A job's grade; whatever kept it from being graded is the grader's failure."""
     reason = "its workers were lost" if future.status != "finished" else ""
@@ -258,8 +278,13 @@ def _result(future: Future, assignment: Assignment, seed: int) -> Grade:
 _engine: Engine | None = None
 
 
+def as_given(files: Files) -> Files:
+    """An assignment's files, for the jobs that need them."""
+    return files
+
+
 def grade_job(
-    stem: str, given: tuple[tuple[str, str], ...], notebook: bytes, seed: int, environment: str, kept: str | None = None
+    stem: str, given: Files, notebook: bytes, seed: int, environment: str, kept: str | None = None
 ) -> bytes:
     """Grade one submission; the grade, or what is wrong with this worker, as JSON. `kept` is the folder of what all find out."""
     from autograder.engine.engine import environment_hash
@@ -277,7 +302,7 @@ def _answer(**fields: Any) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _laid_down(stem: str, given: tuple[tuple[str, str], ...], kept: str | None) -> Assignment:
+def _laid_down(stem: str, given: Files, kept: str | None) -> Assignment:
     """The assignment, from a course's folder of this worker's own."""
     folder = Path(tempfile.mkdtemp(prefix="autograder-worker-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -97,6 +97,7 @@ class _Run:
 
     def grade(self, driver: Driver, waiting: list[Submission], progress: Callable[[int, int], None]) -> Iterator[Graded]:
         """A line for each, once its grade is kept."""
+        save_assignment(self.course, self.untold.pop())  # what grades takes longer than that to start
         for done, (index, grade) in enumerate(driver.grade_many(self._jobs(waiting), seed=self.seed), start=1):
             if waiting[index].remark:
                 grade.problems.insert(0, str(waiting[index].remark))
@@ -118,7 +119,7 @@ class _Run:
 
     def _keep(self) -> list[Graded]:
         """Notebooks to the disk, then scores to the gradebook, then the marks that they are whole."""
-        while self.untold:  # not before, as that would keep what grades waiting
+        while self.untold:  # not all before, as that would keep what grades waiting
             save_assignment(self.course, self.untold.pop())
         batch, self.finished, entries, marks = self.finished, [], [], []
         for submission, content, grade in batch:

@@ -253,13 +253,26 @@ class LatePenalties:
 
     def enter(self, gradebook: Gradebook, entries: Sequence[Entry]) -> None:
         """Call it after `save_grades`; a mark given by hand counts."""
-        for entry in entries:
+        for entry in self._that_can_be_late(gradebook.db, entries):
             submission = gradebook.find_submission(entry.grade.stem, entry.student)
             late = submission.total_seconds_late
             for notebook in submission.notebooks:
                 penalty = self.step.plugin_inst.late_submission_penalty(entry.student, notebook.score, late) if late > 0 else None
                 notebook.late_submission_penalty = penalty and min(max(0.0, penalty), notebook.score)
         gradebook.db.commit()
+
+    @staticmethod
+    def _that_can_be_late(session: Session, entries: Sequence[Entry]) -> list[Entry]:
+        """Those of assignments with a due date, or with a penalty from when there was one."""
+        due = select(tables.Assignment.name).where(tables.Assignment.duedate.is_not(None))
+        penalised = (
+            select(tables.Assignment.name)
+            .join(tables.SubmittedAssignment, tables.SubmittedAssignment.assignment_id == tables.Assignment.id)
+            .join(tables.SubmittedNotebook, tables.SubmittedNotebook.assignment_id == tables.SubmittedAssignment.id)
+            .where(tables.SubmittedNotebook.late_submission_penalty.is_not(None))
+        )
+        stems = {*session.scalars(due), *session.scalars(penalised)}
+        return [entry for entry in entries if entry.grade.stem in stems]
 
 
 Scores = dict[str, float | None]

@@ -15,13 +15,10 @@ from nbformat import NotebookNode
 from autograder.catalogue import defined_names
 from autograder.engine.limits import overrides
 from autograder.engine.parsing import parse
+from autograder.refusals import MasterError
 
 GRADE_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 COURSE_KEYS = {"inplace", "attributes"}
-
-
-class MasterError(ValueError):
-    """A master that breaks a rule of CONTRIBUTING; the text names file, cell and mend."""
 
 
 @dataclass(frozen=True)

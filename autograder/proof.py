@@ -18,8 +18,9 @@ from autograder.catalogue import Alternative, CatalogueError, read_alternatives,
 from autograder.certificate import Certificate, TaskRecord, WrongRecord
 from autograder.course import Course, CourseError
 from autograder.hints import Met, judge_hints, meet_hints
-from autograder.master import Assignment, MasterError, Task, read_master
+from autograder.master import Assignment, Task, read_master
 from autograder.mutants import Mutant, mutants_of
+from autograder.refusals import MasterError
 from autograder.release import released
 from autograder.trials import TIME_OUT, Attempt, Cells, Failure, TaskRun, processor_seconds, run_notebook, run_task
 

@@ -37,12 +37,13 @@ class Match:
 
 def best_match(learner: Observation, reference: Observation, catalogue: Mapping[str, Observation]) -> Match | None:
     """The wrong solution whose behaviour the learner's is, or None where none fits clearly."""
-    exact = [name for name, wrong in catalogue.items() if agreement(learner, reference, wrong, ROUNDING) == 1.0]
+    exact = [name for name, wrong in catalogue.items() if _is_exactly(learner, reference, wrong)]
     if len(exact) == 1:
         return Match(exact[0], 1.0)
-    if not informative(learner, reference):
+    differs = informative(learner, reference)
+    if not differs:
         return None
-    plain = _clear([Match(name, agreement(learner, reference, wrong)) for name, wrong in catalogue.items()])
+    plain = _clear([Match(name, agreement(learner, reference, wrong, differs=differs)) for name, wrong in catalogue.items()])
     if plain is not None or scale_of_reference(learner, reference) is not None:
         return plain
     return _clear([match for name, wrong in catalogue.items() for match in _scaled(name, learner, reference, wrong)])
@@ -73,14 +74,34 @@ def informative(one: Observation, reference: Observation, tolerance: Tolerance =
     return places | ({min(len(one), len(reference))} if len(one) != len(reference) else set())
 
 
-def agreement(learner: Observation, reference: Observation, wrong: Observation, tolerance: Tolerance = REWRITTEN) -> float:
-    """In how many of the places where either differs from the reference the two do the same, from 0 to 1."""
-    seen = min((len(one) - 1 for one in (learner, wrong) if one and one[-1] == CUT), default=None)
-    learner, reference, wrong = learner[:seen], reference[:seen], wrong[:seen]
-    places = informative(learner, reference, tolerance) | informative(wrong, reference, tolerance)
+def agreement(
+    learner: Observation, reference: Observation, wrong: Observation, tolerance: Tolerance = REWRITTEN, differs: set[int] | None = None
+) -> float:
+    """In how many of the places where either differs from the reference the two do the same, from 0 to 1.
+
+    `differs` is where the learner does, if that is known.
+    """
+    seen = _seen(learner, wrong)
+    if seen is not None:
+        learner, reference, wrong, differs = learner[:seen], reference[:seen], wrong[:seen], None
+    places = (informative(learner, reference, tolerance) if differs is None else differs) | informative(wrong, reference, tolerance)
     if not places:
         return 0.0
     return sum(_at(learner, n, wrong, tolerance) for n in places) / len(places)
+
+
+def _seen(learner: Observation, wrong: Observation) -> int | None:
+    """How many places of the two can be compared, if the clock ended either."""
+    return min((len(one) - 1 for one in (learner, wrong) if one and one[-1] == CUT), default=None)
+
+
+def _is_exactly(learner: Observation, reference: Observation, wrong: Observation) -> bool:
+    """Whether the two agree wherever either differs from the reference. Most do not in the first such place, and this is quick."""
+    pairs = enumerate(zip(learner[: _seen(learner, wrong)], reference, strict=False))
+    first = next((n for n, (a, b) in pairs if not same(a, b, ROUNDING)), None)
+    if first is not None and not _at(learner, first, wrong, ROUNDING):
+        return False
+    return agreement(learner, reference, wrong, ROUNDING) == 1.0
 
 
 def _at(learner: Observation, place: int, wrong: Observation, tolerance: Tolerance) -> bool:

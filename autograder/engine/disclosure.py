@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autograder.engine.cells import NOTE
 from autograder.engine.intake import printable, writable
-from autograder.engine.plan import TestCell
 from autograder.engine.wire import Closed
 
 if TYPE_CHECKING:
@@ -116,7 +114,7 @@ def _tell_again(session: Session, steps: Iterable[Step], told: dict[str, dict[st
         return
     for step in steps:
         if step.kind == "test" and step.identity in told:
-            again = session.test(step, _visible(session.print.tests[step.grade_id]))
+            again = session.test(step, session.print.tests[step.grade_id].visible)
             verdict = session.verdicts[step.grade_id] | {"printed": again["printed"]}
             if told[step.identity].get("open") and again["status"] == verdict["status"]:
                 verdict |= {"open": again.get("open"), "trace": again["trace"]}
@@ -125,12 +123,6 @@ def _tell_again(session: Session, steps: Iterable[Step], told: dict[str, dict[st
             outcome = session.cell(step)
             if step.identity in told:
                 session.outcomes[step.identity] = outcome
-
-
-def _visible(cell: TestCell) -> TestCell:
-    """The part of a test cell before its hidden tests."""
-    end = cell.hidden[0][0] - 1 if cell.hidden else None
-    return replace(cell, source="\n".join(cell.source.splitlines()[:end]), hidden=[])
 
 
 def _settle(verdict: dict[str, Any], plan: Plan) -> None:

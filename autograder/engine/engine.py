@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from autograder.master import Assignment, Task
 
 ATTEMPTS = 3
+AHEAD = 12  # submissions for each worker that wait: it should not run out of them while those that are done are being kept
 
 
 class Engine:
@@ -85,7 +86,7 @@ class Engine:
         try:
             for index, (assignment, notebook) in enumerate(jobs):
                 pending[pool.submit(self.grade, assignment, notebook, seed)] = index
-                if len(pending) > 4 * workers:
+                if len(pending) > AHEAD * workers:
                     yield from self._finished(pending)
             while pending:
                 yield from self._finished(pending)

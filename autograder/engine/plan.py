@@ -6,7 +6,7 @@ import ast
 import functools
 import marshal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from autograder.engine.intake import SubmittedCell
@@ -50,6 +50,12 @@ class TestCell:
     def code(self) -> bytes:
         """The source, compiled once for all submissions (`marshal`)."""
         return marshal.dumps(compile(parse(self.source), f"<{self.name}>", "exec", dont_inherit=True))
+
+    @functools.cached_property
+    def visible(self) -> TestCell:
+        """The part before the hidden tests."""
+        end = self.hidden[0][0] - 1 if self.hidden else None
+        return replace(self, source="\n".join(self.source.splitlines()[:end]), hidden=[])
 
 
 @dataclass(frozen=True)

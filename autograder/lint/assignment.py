@@ -12,7 +12,8 @@ from autograder.course import Course
 from autograder.lint.findings import Finding, left_over
 from autograder.lint.labels import lint_links, names
 from autograder.lint.page import Block, Page, read_page
-from autograder.master import Assignment, MasterError, Task, read_master
+from autograder.master import Assignment, Task, read_master
+from autograder.refusals import MasterError
 
 EFFORT = re.compile(r"\*Difficulty (\d)/5 · (\d+) minutes · ([\d.]+) points?\*")
 TOTAL = re.compile(r"about (\d+) minutes for (\d+) tasks, ([\d.]+) points")

@@ -23,6 +23,7 @@ from autograder.cluster import (
     _result,
     _running_engine,
     cluster_at,
+    files_of,
     grade_job,
     is_loopback,
     local_cluster,
@@ -107,14 +108,14 @@ def test_a_grade_that_died_with_its_worker_is_waited_for(tiny_course: Course, mo
 
 def test_a_worker_explains_a_failure_as_this_machine_would(tiny_course: Course) -> None:
     answers = reference_answers(tiny_course, "tiny") | {"mean_square": "def mean_square(x):\n    return sum(v * v for v in x) / 2"}
-    given = ClusterDriver(None)._given(read_master(tiny_course.master("tiny")))  # type: ignore[arg-type]
+    given = files_of(read_master(tiny_course.master("tiny")))
     said = json.loads(grade_job("tiny", given, answered(tiny_course, "tiny", answers).encode(), 0, environment_hash()))
     assert [task["misconception"] for task in said["grade"]["tasks"]] == ["half_of_the_sum", None]
 
 
 def test_what_a_worker_of_this_machine_finds_out_is_kept_in_the_checkout(tiny_course: Course) -> None:
     answers = reference_answers(tiny_course, "tiny") | {"mean_square": "def mean_square(x):\n    return sum(v * v for v in x) / 2"}
-    given = ClusterDriver(None)._given(read_master(tiny_course.master("tiny")))  # type: ignore[arg-type]
+    given = files_of(read_master(tiny_course.master("tiny")))
     kept = tiny_course.root / ".autograder"
     _running_engine().misconceptions._known.clear()
     grade_job("tiny", given, answered(tiny_course, "tiny", answers).encode(), 0, environment_hash(), str(kept))

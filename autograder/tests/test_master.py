@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder.master import Assignment, MasterError, read_master
+from autograder.master import Assignment, read_master
+from autograder.refusals import MasterError
 
 TINY = (Path(__file__).parent / "tiny.md").read_text()
 
