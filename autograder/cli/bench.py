@@ -18,7 +18,7 @@ from autograder.course import Course
 @click.option("--crash", "kills", type=int, metavar="N", help="Instead: kill the command, its zygote and workers N times while they grade.")
 @click.option("--count", default=100, show_default=True, help="Submissions in a class.")
 @click.option("--large", default=2000, show_default=True, help="Submissions in the large class, whose memory is measured.")
-@click.option("--sample", default=4, show_default=True, help="Submissions of each assignment that nbgrader grades.")
+@click.option("--sample", default=6, show_default=True, help="Submissions of each assignment that nbgrader grades.")
 @click.option("--only", type=click.Choice(["small", "mix", "memory", "cluster"]), multiple=True, help="Measure this part only.")
 def bench_verb(course: Course, kills: int | None, count: int, large: int, sample: int, only: tuple[str, ...]) -> None:
     """Measure grading beside plain nbgrader: seconds a submission, memory, workers. Takes a quarter of an hour.
@@ -32,7 +32,7 @@ def bench_verb(course: Course, kills: int | None, count: int, large: int, sample
 
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "small": lambda: speed.beside_nbgrader(course, mix=False, count=count, sample=sample, say=_say),
-        "mix": lambda: speed.beside_nbgrader(course, mix=True, count=count, sample=max(2, sample // 2), say=_say),
+        "mix": lambda: speed.beside_nbgrader(course, mix=True, count=count, sample=sample, say=_say),
         "memory": lambda: speed.memory_of(course, (count, large), say=_say),
         "cluster": lambda: speed.cluster_scaling(course, count, say=_say),
     }
