@@ -174,6 +174,19 @@ def test_being_late_costs_what_nbgraders_setting_says(tiny_course: Course, engin
     assert "zero" not in free.split("penalty_method = ")[1].split("#")[0]
 
 
+def test_a_due_date_that_is_taken_away_takes_its_penalties_along(tiny_course: Course, engine: Engine) -> None:
+    solved = answered(tiny_course, "tiny", reference_answers(tiny_course, "tiny"))
+    submit(tiny_course, "bob", "tiny", solved).with_name("timestamp.txt").write_text("2026-01-03 12:00:00 UTC")
+    save_assignment(tiny_course, read_master(tiny_course.master("tiny")))
+    settings = tiny_course.root / "nbgrader_config.py"
+    settings.write_text(settings.read_text().replace('penalty_method = "none"', 'penalty_method = "zero"'))
+    for due, score in (("2026-01-02 12:00:00 UTC", 0), (None, 5)):
+        with open_gradebook(tiny_course) as gradebook:
+            gradebook.update_or_create_assignment("tiny", duedate=due)
+        grade_all(tiny_course, engine, again=True)
+        assert [row.score for row in rows(tiny_course, ["tiny"])] == [score]
+
+
 @pytest.mark.parametrize("timestamp", ["no date", "", "9" * 500, "2026-01-01" + " " * 300 + "no date"])
 def test_a_timestamp_that_is_none_is_set_aside_and_said(tiny_course: Course, engine: Engine, timestamp: str) -> None:
     path = submit(tiny_course, "ada", "tiny", answered(tiny_course, "tiny", {}))
