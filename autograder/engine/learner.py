@@ -41,6 +41,12 @@ class LearnerPeer(Peer):
         except KeyError:
             raise NameError(f"name {name!r} is not defined") from None
 
+    def perform(self, *asked: Any) -> Any:
+        try:
+            return super().perform(*asked)
+        finally:
+            self.session.leave_to_the_first()
+
     def take_printed(self) -> str:
         return "".join(text for _name, text in self.session.capture.take())
 
@@ -58,6 +64,12 @@ class LearnerSession:
         self.given: dict[str, Any] = {}
         self.capture = Capture(output)
         self.shell = Shell(self.namespace, self.capture)
+        self.process = os.getpid()
+
+    def leave_to_the_first(self) -> None:
+        """End a process that the learner's code has forked off and that comes back from it: only the first one answers."""
+        if os.getpid() != self.process:
+            os._exit(0)
 
     def run(self, identity: str, source: str, given: bool) -> dict[str, Any]:
         """Run one cell as Jupyter would; an error stays in the cell."""
@@ -67,6 +79,7 @@ class LearnerSession:
             shown = self.shell.run(source, f"<{identity}>")
         except BaseException as caught:
             shown, error = None, caught
+        self.leave_to_the_first()
         for name, text in self.capture.take():
             outputs.append({"output_type": "stream", "name": name, "text": text})
         if shown is not None:

@@ -94,3 +94,11 @@ def test_an_assignment_may_allow_more_than_the_engine() -> None:
 def test_one_assignments_limits_are_not_anothers() -> None:
     assert graded({"memory": "64 MiB"}, "kept = bytearray(2**27)").score == 0
     assert graded({}, "kept = bytearray(2**27)").score == 1
+
+
+@pytest.mark.parametrize("place", ["in a cell", "in a call"])
+def test_of_a_process_that_forks_the_first_goes_on(place: str) -> None:
+    solution = f"import os\nos.fork()\n{RIGHT}" if place == "in a cell" else "def f():\n    import os\n    os.fork()\n    return 1"
+    case = assignment([("f", RIGHT, TEST), ("g", RIGHT.replace("f()", "g()"), TEST.replace("f(", "g("))])
+    for _ in range(10):
+        assert [task.status for task in engine().grade_sources(case, {"f": solution, "g": case.source("g")}).tasks] == ["passed", "passed"]
